@@ -1,0 +1,66 @@
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PY := .venv/bin/python
+SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local tests benchmarks)
+ARGS ?=
+
+export PYTHONPATH := layers/otp_feedback
+export SAM_CLI_TELEMETRY := 0
+
+.PHONY: help setup demo dev test check lint format openapi template-lint build requirements clean
+
+help: ## Show these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+
+setup: .venv/requirements.txt ## Make the virtual environment (the other targets do it when needed)
+
+.venv/requirements.txt: requirements/dev.txt
+	@requirements/environment.sh .venv requirements/dev.txt
+
+.venv-sam/requirements.txt: requirements/sam.txt
+	@requirements/environment.sh .venv-sam requirements/sam.txt
+
+.venv-checkov/requirements.txt: requirements/checkov.txt
+	@requirements/environment.sh .venv-checkov requirements/checkov.txt
+
+demo: setup ## Run the whole loop on this machine once, and show what happened
+	@$(PY) -m local demo
+
+dev: setup ## Run the laptop stack until Ctrl-C
+	@exec $(PY) -m local dev
+
+test: setup ## Run the tests (ARGS="-k confirm" chooses)
+	$(PY) -m pytest -n 2 $(ARGS)
+
+check: lint template-lint build test ## Everything that CI runs
+
+lint: setup ## Check format, lint, types and the direction of imports
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy $(SOURCES)
+	.venv/bin/lint-imports --cache-dir .cache/import-linter
+
+format: setup ## Format the code and fix what can be fixed
+	$(PY) -m ruff format .
+	$(PY) -m ruff check --fix .
+
+openapi: setup ## Write openapi.yaml from the code
+	$(PY) -m local.openapi > openapi.yaml.new
+	mv openapi.yaml.new openapi.yaml
+
+COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
+	$(PY) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
+	--no-emit-index-url --no-emit-trusted-host --no-emit-find-links
+
+requirements: setup ## Compile requirements/*.in into hashed files (ARGS=--upgrade for the newest)
+	$(COMPILE) $(ARGS) --output-file layers/dependencies/requirements.txt requirements/runtime.in
+	$(COMPILE) $(ARGS) --output-file requirements/dev.txt requirements/dev.in
+	$(COMPILE) $(ARGS) --output-file requirements/sam.txt requirements/sam.in
+	$(COMPILE) $(ARGS) --output-file requirements/checkov.txt requirements/checkov.in
+
+clean: ## Remove everything that was built or installed
+	rm -rf .venv .venv-sam .venv-checkov .aws-sam .cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
