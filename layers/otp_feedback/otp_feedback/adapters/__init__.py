@@ -1,0 +1,1 @@
+"""The outside: DynamoDB, Twilio, Secrets Manager, API Gateway and the environment."""

@@ -1,0 +1,418 @@
+"""The store: one table, conditional updates only."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
+
+from otp_feedback.adapters.records import (
+    Item,
+    message_fields,
+    outbox_shard,
+    plain,
+    read_recipient,
+    read_verification,
+    recipient_key,
+    typed,
+    verification_item,
+    verification_key,
+)
+from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.errors import Unavailable
+from otp_feedback.domain.limits import SLOTS, Limits
+from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
+from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
+
+INDEX = "feedback-due"
+
+CLIENT_CONFIG = Config(
+    connect_timeout=1,
+    read_timeout=2,
+    retries={"mode": "standard", "total_max_attempts": 3},
+    max_pool_connections=20,
+)
+"""One retry layer, in botocore; far below API Gateway's 30 s."""
+
+_PASSING = frozenset(
+    {
+        "InternalServerError",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ServiceUnavailable",
+        "ThrottlingException",
+        "TransactionConflictException",
+    }
+)
+
+
+class DynamoDBClient(Protocol):
+    """The calls of boto3's low-level client that the store makes."""
+
+    def put_item(self, **request: Any) -> Any: ...  # noqa: D102
+    def get_item(self, **request: Any) -> Any: ...  # noqa: D102
+    def update_item(self, **request: Any) -> Any: ...  # noqa: D102
+    def delete_item(self, **request: Any) -> Any: ...  # noqa: D102
+    def query(self, **request: Any) -> Any: ...  # noqa: D102
+
+
+class ConditionFailed(Exception):  # noqa: N818 - an outcome, turned into a value by every caller
+    """The condition of a write did not hold; carries the item as it stood."""
+
+    def __init__(self, item: Item | None) -> None:
+        super().__init__()
+        self.item = item
+
+
+class DynamoDBStore:
+    """`otp_feedback.usecases.ports.Store` on DynamoDB.
+
+    Parameters
+    ----------
+    client
+        A low-level client made with `CLIENT_CONFIG`.
+    table
+        The name of the table `Verifications`.
+    """
+
+    def __init__(self, client: DynamoDBClient, table: str) -> None:
+        self._client = client
+        self._table = table
+
+    def reserve_send(
+        self, recipient: bytes, verification_id: str, now: int, limits: Limits, writer: str
+    ) -> Recipient | Refused[Recipient]:
+        shifts = ", ".join(f"#s{slot} = if_not_exists(#s{slot - 1}, :zero)" for slot in range(SLOTS - 1, 0, -1))
+        windows = {f":w{slot}": now - window for slot, window in limits.windows()}
+        conditions = " AND ".join(f"(attribute_not_exists(#s{slot}) OR #s{slot} <= :w{slot})" for slot, _ in limits.windows())
+        try:
+            item = self._update(
+                recipient_key(recipient),
+                f"SET {shifts}, #s0 = :now, #v = :v, #rb = :writer",
+                f"{conditions} AND (attribute_not_exists(#f) OR #f < :failures)",
+                {":zero": 0, ":now": now, ":v": verification_id, ":writer": writer, ":failures": limits.max_failures, **windows},
+            )
+        except ConditionFailed as failed:
+            return _own_or_refused(failed.item, "rb", writer, read_recipient)
+        return read_recipient(item)
+
+    def release_send(self, recipient: bytes, writer: str) -> None:
+        shifts = ", ".join(f"#s{slot} = #s{slot + 1}" for slot in range(SLOTS - 1))
+        self._update_if_possible(
+            recipient_key(recipient), f"SET {shifts}, #s9 = :zero REMOVE #v, #rb", "#rb = :writer", {":zero": 0, ":writer": writer}
+        )
+
+    def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
+        try:
+            self._call(
+                self._client.put_item,
+                Item=verification_item(verification, ttl, writer),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            kept = _own_or_refused(failed.item, "wb", writer, read_verification)
+            return kept if isinstance(kept, Refused) else None
+        return None
+
+    def delete_unsent(self, verification_id: str, writer: str) -> None:
+        try:
+            self._call(
+                self._client.delete_item,
+                Key=typed({"pk": verification_key(verification_id)}),
+                ConditionExpression="#wb = :writer AND #st = :pending AND #at = :zero AND attribute_not_exists(#ms.#2)",
+                ExpressionAttributeNames={"#wb": "wb", "#st": "st", "#at": "at", "#ms": "ms", "#2": "2"},
+                ExpressionAttributeValues=typed({":writer": writer, ":pending": State.PENDING.value, ":zero": 0}),
+            )
+        except ConditionFailed:
+            return
+
+    def read(self, verification_id: str) -> Verification | None:
+        answer = self._call(
+            self._client.get_item, Key=typed({"pk": verification_key(verification_id)}), ConsistentRead=True
+        )
+        return read_verification(answer["Item"]) if "Item" in answer else None
+
+    def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+        return self._write(
+            verification_id,
+            "SET #ms.#n = :message, #ab = :writer",
+            "#st = :pending AND #at < #mx AND attribute_not_exists(#ms.#n)",
+            {":message": message_fields(message), ":writer": writer, ":pending": State.PENDING.value},
+            number=message.number,
+            own=("ab", writer),
+        )
+
+    def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
+        self._update_if_possible(
+            verification_key(verification_id),
+            "REMOVE #ms.#n, #ab",
+            "#ab = :writer AND #st = :pending AND #ms.#n.#d = :sending",
+            {":writer": writer, ":pending": State.PENDING.value, ":sending": int(Delivery.SENDING)},
+            number=number,
+        )
+
+    def advance_message(
+        self,
+        verification_id: str,
+        number: int,
+        delivery: Delivery,
+        now: int,
+        sid: str | None = None,
+        error_code: int | None = None,
+    ) -> Verification | Refused[Verification]:
+        facts = {"s": sid, "e": error_code}
+        known = {name: value for name, value in facts.items() if value is not None}
+        sets = "".join(f", #ms.#n.#{name} = :{name}" for name in known)
+        condition = "attribute_exists(#ms.#n) AND #ms.#n.#d < :floor"
+        if sid is not None:
+            condition += " AND (attribute_not_exists(#ms.#n.#s) OR #ms.#n.#s = :s)"
+        return self._write(
+            verification_id,
+            f"SET #ms.#n.#d = :d, #ms.#n.#t = :now{sets}",
+            condition,
+            {":d": int(delivery), ":floor": delivery.rank_floor, ":now": now, **{f":{k}": v for k, v in known.items()}},
+            number=number,
+        )
+
+    def reserve_attempt(
+        self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
+    ) -> Verification | Refused[Verification]:
+        allowed, values = _in_list("ac", [action.value for action in sorted(actions)])
+        conditions = [allowed, "#st = :pending", "#at < #mx", "(attribute_not_exists(#rb) OR #rb <> :writer)"]
+        values |= {":one": 1, ":writer": writer, ":pending": State.PENDING.value}
+        if expect.to is not None:
+            conditions.append("#to = :to")
+            values[":to"] = expect.to
+        if expect.reference is not None:
+            conditions.append("#rf = :reference")
+            values[":reference"] = expect.reference
+        return self._write(
+            verification_id,
+            "SET #at = #at + :one, #rb = :writer",
+            " AND ".join(conditions),
+            values,
+            own=("rb", writer),
+        )
+
+    def add_failure(self, recipient: bytes) -> None:
+        self._update(recipient_key(recipient), "ADD #f :one", None, {":one": 1})
+
+    def reset_failures(self, recipient: bytes, now: int) -> None:
+        self._update(recipient_key(recipient), "SET #f = :zero, #lc = :now", None, {":zero": 0, ":now": now})
+
+    def confirm(
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
+    ) -> Verification | Refused[Verification]:
+        allowed, values = _in_list("ac", [action.value for action in sorted(confirming.actions)])
+        conditions = [allowed, "#st = :pending", "#ms.#n.#x > :now"]
+        if confirming.mac is not None:
+            conditions.append("#ms.#n.#m = :mac")
+            values[":mac"] = confirming.mac.digest
+        else:
+            conditions.append("#at < #mx")
+        if confirming.message is None:
+            conditions.append("attribute_not_exists(#ms.#2)")
+        number = confirming.message or 1
+        values |= {
+            ":pending": State.PENDING.value,
+            ":confirmed": State.CONFIRMED.value,
+            ":writer": writer,
+            ":now": now,
+            ":number": number,
+            ":proof": confirming.proof.value,
+            ":due": Feedback.DUE.value,
+            ":shard": outbox_shard(verification_id),
+            ":due_at": due_at,
+        }
+        return self._write(
+            verification_id,
+            "SET #st = :confirmed, #cb = :writer, #ct = :now, #cm = :number, #cp = :proof, #ms.#n.#f = :due, "
+            "#feedback_shard = :shard, #feedback_due_at = :due_at REMOVE #ttl",
+            " AND ".join(conditions),
+            values,
+            number=number,
+            own=("cb", writer),
+        )
+
+    def report_late(
+        self, verification_id: str, message: Message, due_at: int
+    ) -> Verification | Refused[Verification]:
+        conditions = ["#st = :pending", "#ms.#n.#f = :none"]
+        values: dict[str, Any] = {
+            ":pending": State.PENDING.value,
+            ":none": Feedback.NONE.value,
+            ":due": Feedback.DUE.value,
+            ":shard": outbox_shard(verification_id),
+            ":due_at": due_at,
+        }
+        if message.mac is not None:
+            conditions.append("#ms.#n.#m = :mac")
+            values[":mac"] = message.mac.digest
+        return self._write(
+            verification_id,
+            "SET #ms.#n.#f = :due, #feedback_shard = :shard, "
+            "#feedback_due_at = if_not_exists(#feedback_due_at, :due_at) REMOVE #ttl",
+            " AND ".join(conditions),
+            values,
+            number=message.number,
+        )
+
+    def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
+        return self._write(
+            verification_id,
+            "SET #st = :canceled, #xb = :writer",
+            "#st = :pending",
+            {":canceled": State.CANCELED.value, ":pending": State.PENDING.value, ":writer": writer},
+            own=("xb", writer),
+        )
+
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
+        others = [n for n in (1, 2, 3) if n != number]
+        forms = [self._take_out_form(others, ttl), self._keep_form(others)]
+        if any(verification.messages[n].feedback is Feedback.DUE for n in others if n in verification.messages):
+            forms.reverse()
+        for update, condition, values in forms:
+            written = self._write(
+                verification.verification_id,
+                f"SET #ms.#n.#f = :outcome{update}",
+                f"#ms.#n.#f = :due AND {condition}",
+                {":outcome": outcome.value, ":due": Feedback.DUE.value, **values},
+                number=number,
+            )
+            settled = written if isinstance(written, Verification) else written.current
+            if settled is None or settled.messages[number].feedback is not Feedback.DUE:
+                return
+
+    def leave_outbox(self, verification_id: str, ttl: int) -> None:
+        condition = " AND ".join(_not_due(n) for n in (1, 2, 3))
+        self._update_if_possible(
+            verification_key(verification_id),
+            "SET #ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #fn",
+            f"attribute_exists(#feedback_shard) AND {condition}",
+            {":ttl": ttl, ":due": Feedback.DUE.value},
+        )
+
+    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
+        answer = self._call(
+            self._client.query,
+            IndexName=INDEX,
+            KeyConditionExpression="#shard = :shard AND #due_at <= :now",
+            ExpressionAttributeNames={"#shard": "feedback_shard", "#due_at": "feedback_due_at"},
+            ExpressionAttributeValues=typed({":shard": shard, ":now": now}),
+            Limit=limit,
+        )
+        return [
+            DueReport(fields["pk"].removeprefix("V#"), shard, int(fields["feedback_due_at"]))
+            for fields in map(plain, answer["Items"])
+        ]
+
+    def postpone(self, report: DueReport, due_at: int) -> None:
+        self._update_if_possible(
+            verification_key(report.verification_id),
+            "SET #feedback_due_at = :due_at ADD #fn :one",
+            "#feedback_due_at = :seen",
+            {":due_at": due_at, ":seen": report.due_at, ":one": 1},
+        )
+
+    def _take_out_form(self, others: Sequence[int], ttl: int) -> tuple[str, str, dict[str, Any]]:
+        update = ", #ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #fn"
+        return update, " AND ".join(_not_due(n) for n in others), {":ttl": ttl}
+
+    def _keep_form(self, others: Sequence[int]) -> tuple[str, str, dict[str, Any]]:
+        return "", "(" + " OR ".join(f"#ms.#{n}.#f = :due" for n in others) + ")", {}
+
+    def _write(
+        self,
+        verification_id: str,
+        update: str,
+        condition: str,
+        values: Mapping[str, Any],
+        number: int | None = None,
+        own: tuple[str, str] | None = None,
+    ) -> Verification | Refused[Verification]:
+        """Update a verification; `own` names the field that proves a repeated write to be ours."""
+        try:
+            item = self._update(verification_key(verification_id), update, condition, values, number)
+        except ConditionFailed as failed:
+            field, writer = own or ("", "")
+            return _own_or_refused(failed.item, field, writer, read_verification)
+        return read_verification(item)
+
+    def _update_if_possible(
+        self, key: str, update: str, condition: str, values: Mapping[str, Any], number: int | None = None
+    ) -> None:
+        try:
+            self._update(key, update, condition, values, number)
+        except ConditionFailed:
+            return
+
+    def _update(
+        self, key: str, update: str, condition: str | None, values: Mapping[str, Any], number: int | None = None
+    ) -> Item:
+        """One UpdateItem; a record must exist already, a recipient need not.
+
+        Every `#name` of an expression stands for the attribute of that name, and `#n` for the message's number.
+        """
+        request: dict[str, Any] = {}
+        if condition is not None:
+            guard = "attribute_exists(pk) AND " if key.startswith("V#") else ""
+            request["ConditionExpression"] = guard + condition
+            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
+        names = {name: name[1:] for name in re.findall(r"#\w+", f"{update} {condition or ''}")}
+        if "#n" in names:
+            names["#n"] = str(number)
+        answer = self._call(
+            self._client.update_item,
+            Key=typed({"pk": key}),
+            UpdateExpression=update,
+            ExpressionAttributeNames=names,
+            ExpressionAttributeValues=typed(values),
+            ReturnValues="ALL_NEW",
+            **request,
+        )
+        item: Item = answer["Attributes"]
+        return item
+
+    def _call(self, operation: Callable[..., Any], **request: Any) -> Any:
+        """The one place where the client's errors become ours.
+
+        Raises
+        ------
+        ConditionFailed
+            The condition did not hold.
+        Unavailable
+            DynamoDB throttled, failed or did not answer in time.
+        """
+        try:
+            return operation(TableName=self._table, **request)
+        except ClientError as error:
+            code = error.response.get("Error", {}).get("Code", "")
+            if code == "ConditionalCheckFailedException":
+                raise ConditionFailed(error.response.get("Item")) from None  # type: ignore[arg-type]
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            if code in _PASSING or status >= 500:
+                raise Unavailable from error
+            raise
+        except (ConnectionError, HTTPClientError) as error:
+            raise Unavailable from error
+
+
+def _own_or_refused[T](item: Item | None, field: str, writer: str, read: Callable[[Item], T]) -> T | Refused[T]:
+    """A failed condition is a success where the item shows that an earlier try of this same write was applied."""
+    if item is None:
+        return Refused(None)
+    if field and item.get(field) == {"S": writer}:
+        return read(item)
+    return Refused(read(item))
+
+
+def _in_list(name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:
+    placeholders = {f":{name}{index}": value for index, value in enumerate(values)}
+    return f"#{name} IN ({', '.join(placeholders)})", dict(placeholders)
+
+
+def _not_due(number: int) -> str:
+    return f"(attribute_not_exists(#ms.#{number}.#f) OR #ms.#{number}.#f <> :due)"

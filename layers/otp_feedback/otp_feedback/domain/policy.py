@@ -1,0 +1,54 @@
+"""What a stack's owner has chosen."""
+
+from dataclasses import dataclass, field
+
+from otp_feedback.domain.limits import Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The choices that the use cases follow.
+
+    Parameters
+    ----------
+    app_name
+        The application, as the texts name it.
+    sender
+        The default sender.
+    allowed_senders
+        Senders that a caller may choose beside the default one.
+    code_digits
+        6 to 10.
+    lifetime_s
+        Seconds for which a secret confirms; at most 600 (NIST SP 800-63B-4 §3.1.3.2).
+    max_messages
+        Messages for one verification, at most 3.
+    limits
+        How often a recipient may be sent a message.
+    countries
+        ISO 3166-1 alpha-2 of where messages may go; None for everywhere.
+    feedback_timeout_ms
+        Milliseconds that a confirming request may spend on its report; 0 leaves it to the outbox.
+    report_late_actions
+        Whether a message acted on after its expiry is reported.
+    record_days
+        Days for which a record is kept.
+    """
+
+    app_name: str
+    sender: str
+    allowed_senders: frozenset[str] = frozenset()
+    code_digits: int = 6
+    lifetime_s: int = 600
+    max_messages: int = 3
+    limits: Limits = field(default_factory=Limits)
+    countries: frozenset[str] | None = None
+    feedback_timeout_ms: int = 1000
+    report_late_actions: bool = True
+    record_days: int = 7
+    domain: str | None = None
+    app_hash: str | None = None
+
+    def record_ttl(self, now: int) -> int:
+        """Epoch seconds after which a record written at `now` (epoch milliseconds) may go."""
+        return now // 1000 + self.record_days * 86_400

@@ -1,0 +1,1 @@
+"""What the service does, step by step, over ports that are passed in."""

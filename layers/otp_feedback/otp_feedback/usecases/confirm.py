@@ -1,0 +1,259 @@
+"""Confirm that the action was performed. Whatever the way in, `_confirm` is the one place that writes it."""
+
+from dataclasses import dataclass
+
+from otp_feedback.domain.backoff import INLINE_LEASE_MS
+from otp_feedback.domain.errors import (
+    AlreadyConfirmed,
+    Canceled,
+    Expired,
+    Locked,
+    MalformedRequest,
+    Problem,
+    Unavailable,
+    UnknownVerification,
+    WrongAction,
+    WrongSecret,
+)
+from otp_feedback.domain.secret import Keys, RandomBytes, Secret, encode_id, parse_link_id
+from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
+from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Vault
+from otp_feedback.usecases.report import Reporting, report_inline
+from otp_feedback.usecases.sending import recipient_id
+
+CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
+LINKED = frozenset({Action.LINK})
+SEEN_BY_CALLER = frozenset({Action.CALLER})
+ANYONE = Expectation()
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """Everything that confirming needs from outside."""
+
+    reporting: Reporting
+    vault: Vault
+    random_bytes: RandomBytes
+
+    def new_writer(self) -> str:
+        """An id for one request's writes."""
+        return encode_id(self.random_bytes(8))
+
+
+def check(
+    inbound: Inbound,
+    verification_id: str,
+    guess: Secret,
+    journal: Journal,
+    *,
+    actions: frozenset[Action] = CHECKED,
+    expect: Expectation = ANYONE,
+) -> Verification:
+    """Confirm by a secret that came back.
+
+    The attempt is reserved before anything is compared: comparing first lets parallel guesses overrun the limit.
+
+    Raises
+    ------
+    Problem
+        Not confirmed; which one says why.
+    """
+    journal.note(verification=verification_id)
+    store, clock = inbound.reporting.store, inbound.reporting.clock
+    keys = inbound.vault.keys()
+    writer = inbound.new_writer()
+    reserved = store.reserve_attempt(verification_id, actions, expect, writer)
+    if isinstance(reserved, Refused):
+        raise _counted(_why_not_open(reserved.current, actions, expect), journal)
+    if keys.unknown_key_ids(reserved.macs.values()):
+        keys = inbound.vault.refreshed_keys()
+    matching = keys.matching(verification_id, reserved.macs, guess)
+    now = clock()
+    for number in sorted(matching, reverse=True):
+        message = reserved.messages[number]
+        if message.is_live(now):
+            confirming = Confirming(number, message.mac, actions, Proof.SECRET)
+            confirmed = _confirm(inbound, verification_id, confirming, writer, journal)
+            if confirmed is not None:
+                return _after_confirming(inbound, keys, confirmed, journal)
+        _report_late(inbound, verification_id, message, journal)
+    if not matching:
+        store.add_failure(recipient_id(keys, reserved.to))
+    raise _counted(_missed(reserved, clock()), journal)
+
+
+def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:
+    """Confirm by the id that a link carried.
+
+    Raises
+    ------
+    Problem
+        Not confirmed; the public page gives one answer for all of them.
+    """
+    parsed = parse_link_id(link)
+    if parsed is None:
+        raise MalformedRequest("id", "must be the id of a link")
+    verification_id, secret = parsed
+    return check(inbound, verification_id, secret, journal, actions=LINKED)
+
+
+def confirm_by_caller(
+    inbound: Inbound, verification_id: str, number: int | None, journal: Journal
+) -> Verification:
+    """Confirm by the caller's own word that it saw the action; idempotent.
+
+    Nothing is compared, so no attempt is reserved.
+
+    Parameters
+    ----------
+    number
+        The message that was acted on; None where there is only one.
+
+    Raises
+    ------
+    Problem
+        Not confirmed; which one says why.
+    """
+    journal.note(verification=verification_id)
+    confirming = Confirming(number, None, SEEN_BY_CALLER, Proof.CALLER)
+    written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+    if isinstance(written, Verification):
+        journal.count("Confirmed")
+        return _after_confirming(inbound, inbound.vault.keys(), written, journal)
+    return _answer_caller(inbound, written.current, number, journal)
+
+
+def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verification:
+    """Cancel a pending verification; idempotent.
+
+    Raises
+    ------
+    UnknownVerification, AlreadyConfirmed
+    """
+    journal.note(verification=verification_id)
+    written = inbound.reporting.store.cancel(verification_id, inbound.new_writer())
+    if isinstance(written, Verification):
+        return written
+    if written.current is None:
+        raise UnknownVerification
+    if written.current.state is State.CONFIRMED:
+        raise AlreadyConfirmed
+    return written.current
+
+
+def _answer_caller(
+    inbound: Inbound, current: Verification | None, number: int | None, journal: Journal
+) -> Verification:
+    """What the caller's word comes to where it confirmed nothing."""
+    problem = _why_not_open(current, SEEN_BY_CALLER, ANYONE)
+    if current is not None and isinstance(problem, AlreadyConfirmed):
+        if number in (None, _confirmation_of(current).message):
+            return current
+    if current is not None and isinstance(problem, Unavailable):
+        message = _named(current, number)
+        if message.is_live(inbound.reporting.clock()):
+            raise problem
+        _report_late(inbound, current.verification_id, message, journal)
+        problem = Expired()
+    raise _counted(problem, journal)
+
+
+def _write_confirmed(
+    inbound: Inbound, verification_id: str, confirming: Confirming, writer: str
+) -> Verification | Refused[Verification]:
+    now = inbound.reporting.clock()
+    return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, writer)
+
+
+def _confirm(
+    inbound: Inbound, verification_id: str, confirming: Confirming, writer: str, journal: Journal
+) -> Verification | None:
+    """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
+    written = _write_confirmed(inbound, verification_id, confirming, writer)
+    if isinstance(written, Verification):
+        journal.count("Confirmed")
+        return written
+    if written.current is None:
+        raise UnknownVerification
+    ended = _ENDED.get(written.current.state)
+    if ended is not None:
+        raise ended
+    return None
+
+
+def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
+    confirmation = _confirmation_of(confirmed)
+    journal.note(message=confirmation.message, proof=confirmation.proof.value, action=confirmed.action.value)
+    if confirmation.proof is not Proof.SENDER:
+        _reset_failures(inbound, keys, confirmed, journal)
+    message = confirmed.messages[confirmation.message]
+    settled = report_inline(inbound.reporting, confirmed, message, journal)
+    return confirmed.with_feedback(message.number, settled)
+
+
+def _reset_failures(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> None:
+    """What is confirmed stays confirmed; failures that could not be reset only make the limit stricter."""
+    try:
+        inbound.reporting.store.reset_failures(recipient_id(keys, confirmed.to), inbound.reporting.clock())
+    except Unavailable:
+        journal.note(reset="unavailable")
+
+
+def _report_late(inbound: Inbound, verification_id: str, message: Message, journal: Journal) -> None:
+    """The message arrived and was acted on, though too late to confirm: Twilio shall know."""
+    if not inbound.reporting.policy.report_late_actions:
+        return
+    written = inbound.reporting.store.report_late(verification_id, message, inbound.reporting.clock())
+    if isinstance(written, Verification):
+        journal.count("FeedbackDeferred")
+        journal.note(late=message.number)
+
+
+def _why_not_open(current: Verification | None, actions: frozenset[Action], expect: Expectation) -> Problem:
+    """Why a verification takes no guess, nor the caller's word."""
+    if current is None or not _is_expected(current, expect):
+        return UnknownVerification()
+    if current.action not in actions:
+        return WrongAction()
+    ended = _ENDED.get(current.state)
+    if ended is not None:
+        return ended()
+    return Unavailable() if current.attempts_left else Locked()
+
+
+def _is_expected(current: Verification, expect: Expectation) -> bool:
+    return expect.to in (None, current.to) and expect.reference in (None, current.reference)
+
+
+def _missed(reserved: Verification, now: int) -> Problem:
+    return WrongSecret(reserved.attempts_left) if reserved.has_live_message(now) else Expired()
+
+
+def _named(current: Verification, number: int | None) -> Message:
+    if number is None and len(current.messages) > 1:
+        raise MalformedRequest("message", "is required where several messages were sent")
+    message = current.messages.get(number or 1)
+    if message is None:
+        raise MalformedRequest("message", "names no message of this verification")
+    return message
+
+
+def _confirmation_of(verification: Verification) -> Confirmation:
+    if verification.confirmation is None:
+        raise ValueError("the verification is not confirmed")
+    return verification.confirmation
+
+
+def _counted(problem: Problem, journal: Journal) -> Problem:
+    metric = _METRICS.get(type(problem))
+    if metric is not None:
+        journal.count(metric)
+    return problem
+
+
+_ENDED: dict[State, type[AlreadyConfirmed | Canceled]] = {
+    State.CONFIRMED: AlreadyConfirmed,
+    State.CANCELED: Canceled,
+}
+
+_METRICS: dict[type[Problem], str] = {WrongSecret: "WrongSecret", Expired: "Expired", Locked: "Locked"}

@@ -1,0 +1,282 @@
+"""What the use cases need from outside, as the protocols that adapters fill."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.secret import Keys, Mac
+from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
+
+Clock = Callable[[], int]
+"""The time now, epoch milliseconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused[T]:
+    """A conditional write whose condition did not hold.
+
+    Parameters
+    ----------
+    current
+        The item as it stood then; None where there was none.
+    """
+
+    current: T | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What is kept of a phone number.
+
+    Parameters
+    ----------
+    sends
+        Epoch milliseconds of the last sends, newest first.
+    newest
+        The verification that took the newest slot.
+    failures
+        Consecutive wrong guesses.
+    last_confirmed_at
+        Epoch milliseconds; None where it never confirmed anything.
+    """
+
+    sends: tuple[int, ...] = ()
+    newest: str | None = None
+    failures: int = 0
+    last_confirmed_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """Whose verification the caller thinks it is; None stands for anyone's."""
+
+    to: str | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Confirming:
+    """What the confirming write sets, and what must still hold for it.
+
+    Parameters
+    ----------
+    message
+        The number of the message that was acted on; None for the only one.
+    mac
+        What that message must still carry; None where nothing was compared.
+    actions
+        Actions that this way in confirms.
+    proof
+        What the confirmation proves.
+    """
+
+    message: int | None
+    mac: Mac | None
+    actions: frozenset[Action]
+    proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class DueReport:
+    """An entry of the outbox.
+
+    Parameters
+    ----------
+    due_at
+        Epoch milliseconds from which on it may be tried.
+    """
+
+    verification_id: str
+    shard: int
+    due_at: int
+
+
+class Store(Protocol):
+    """The records. Every write is one conditional update; `Unavailable` where the store does not answer.
+
+    `writer` is an id made for one request: where an acknowledgement was lost and the write is repeated,
+    the failed condition counts as a success only if the field of this kind of write holds it.
+    """
+
+    def reserve_send(
+        self, recipient: bytes, verification_id: str, now: int, limits: Limits, writer: str
+    ) -> Recipient | Refused[Recipient]:
+        """Take a slot in the recipient's windows; returns the recipient as it is now."""
+
+    def release_send(self, recipient: bytes, writer: str) -> None:
+        """Give back the slot just taken, where provably no message was created."""
+
+    def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
+        """Write a new record; `ttl` in epoch seconds."""
+
+    def delete_unsent(self, verification_id: str, writer: str) -> None:
+        """Take back a record just written, where provably no message was created."""
+
+    def read(self, verification_id: str) -> Verification | None:
+        """The record, consistently."""
+
+    def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+        """Add the next message to a pending verification."""
+
+    def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
+        """Take back a message just added, where provably it was not created."""
+
+    def advance_message(
+        self,
+        verification_id: str,
+        number: int,
+        delivery: Delivery,
+        now: int,
+        sid: str | None = None,
+        error_code: int | None = None,
+    ) -> Verification | Refused[Verification]:
+        """Move a message's delivery state forward and set its SID once."""
+
+    def reserve_attempt(
+        self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
+    ) -> Verification | Refused[Verification]:
+        """Take one of a pending verification's attempts; returns the record as it is now."""
+
+    def add_failure(self, recipient: bytes) -> None:
+        """Count a wrong guess for the recipient."""
+
+    def reset_failures(self, recipient: bytes, now: int) -> None:
+        """Forget the recipient's wrong guesses after a right one."""
+
+    def confirm(
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
+    ) -> Verification | Refused[Verification]:
+        """The one write of `confirmed`: state, message, proof and that message's due feedback together."""
+
+    def report_late(
+        self, verification_id: str, message: Message, due_at: int
+    ) -> Verification | Refused[Verification]:
+        """Put the feedback of a message that was acted on after its expiry into the outbox."""
+
+    def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
+        """Cancel a pending verification."""
+
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
+        """Note that a message's feedback is reported or rejected; out of the outbox where no other is due."""
+
+    def leave_outbox(self, verification_id: str, ttl: int) -> None:
+        """Take a record out of the outbox in which no message's feedback is due."""
+
+    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
+        """The shard's entries that are due, oldest first."""
+
+    def postpone(self, report: DueReport, due_at: int) -> None:
+        """Try an entry again later and count the failure, unless somebody moved it meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingMessage:
+    """A message for Twilio to create.
+
+    Parameters
+    ----------
+    to
+        E.164.
+    sender
+        E.164, an alphanumeric sender, a Messaging Service SID, or a `whatsapp:` address.
+    body
+        The text; None with a Content template.
+    status_callback
+        Where Twilio tells what becomes of it.
+    validity_s
+        Seconds that Twilio may queue it, 1 to 36000.
+    attempt
+        1 for the verification's first message.
+    content_sid, content_variables
+        A Content template and its variables.
+    """
+
+    to: str
+    sender: str
+    body: str | None
+    status_callback: str
+    validity_s: int
+    attempt: int
+    content_sid: str | None = None
+    content_variables: Mapping[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """Twilio created the message."""
+
+    sid: str
+
+
+@dataclass(frozen=True, slots=True)
+class CreateRefused:
+    """Twilio answered that it created none; `code` is its error code, where the answer held one."""
+
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """Twilio provably never acted on the request; asking again is safe."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendUnknown:
+    """Twilio may have created the message: it timed out or failed after the request was out."""
+
+
+CreateOutcome = Created | CreateRefused | NotSent | SendUnknown
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackAccepted:
+    """Twilio took the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRefused:
+    """Twilio will never take it; `code` is its error code, where the answer held one."""
+
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackDeferred:
+    """It may be taken later; `reason` is one word for the log."""
+
+    reason: str
+
+
+FeedbackOutcome = FeedbackAccepted | FeedbackRefused | FeedbackDeferred
+
+
+class Twilio(Protocol):
+    """Programmable Messaging, as far as the loop needs it."""
+
+    def create_message(self, message: OutgoingMessage, deadline_s: float) -> CreateOutcome:
+        """Create a message within `deadline_s` seconds."""
+
+    def post_feedback(self, sid: str, deadline_s: float) -> FeedbackOutcome:
+        """Report `confirmed` for a message within `deadline_s` seconds."""
+
+
+class Vault(Protocol):
+    """The stack's secret."""
+
+    def keys(self) -> Keys:
+        """The keys, as last read."""
+
+    def refreshed_keys(self) -> Keys:
+        """The keys, read anew."""
+
+
+class Journal(Protocol):
+    """Where a request's facts are noted: one wide log line, and metrics."""
+
+    def note(self, **facts: str | int | None) -> None:
+        """Add facts to the request's line; never a secret, a full number or a body."""
+
+    def count(self, metric: str, value: int = 1) -> None:
+        """Add to one of the documented metrics."""

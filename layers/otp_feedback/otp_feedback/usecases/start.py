@@ -1,0 +1,185 @@
+"""Start a verification: budget, record, message, SID, in this order."""
+
+from dataclasses import dataclass, field
+
+from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
+from otp_feedback.domain.phone import PhoneNumber, parse_number
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
+from otp_feedback.domain.verification import Action, Message, Status, Verification
+from otp_feedback.usecases.ports import Journal, Refused
+from otp_feedback.usecases.sending import (
+    Outbound,
+    Sent,
+    answer_again,
+    choose_secret,
+    compose,
+    new_message,
+    recipient_id,
+    reserve_budget,
+    send,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StartRequest:
+    """What the caller asks for; see `POST /verifications`.
+
+    Parameters
+    ----------
+    to
+        E.164.
+    secret, sid
+        Only with action caller: its own secret, and the SID of a message it has already sent.
+    """
+
+    to: str = field(repr=False)
+    action: Action
+    locale: str | None = None
+    reference: str | None = None
+    template: str | None = None
+    sender: str | None = None
+    limit_key: str | None = field(default=None, repr=False)
+    secret: Secret | None = None
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from.
+
+    Parameters
+    ----------
+    caller
+        Who asks, as the authoriser says; keeps callers' Idempotency-Keys apart.
+    idempotency_key
+        The caller's key; None without one.
+    base_url
+        The stack's public address, without a slash at its end.
+    """
+
+    caller: str
+    idempotency_key: str | None
+    base_url: str
+
+
+def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+    """Send a verification's first message.
+
+    Raises
+    ------
+    Problem
+        Nothing was sent; which one says why.
+    """
+    number = parse_number(request.to)
+    journal.note(to=number.masked, country=number.country, action=request.action.value)
+    _require_allowed(request, number, out.policy)
+    secret = choose_secret(out, request.action, request.secret, request.sid)
+    keys = out.vault.keys()
+    verification_id, fingerprint = _identify(out, keys, request, origin)
+    journal.note(verification=verification_id)
+
+    def replay() -> Sent | None:
+        kept = out.store.read(verification_id)
+        return _stored_answer(kept, fingerprint, out.clock()) if kept is not None else None
+
+    if fingerprint is not None and (answer := replay()) is not None:
+        journal.note(replayed="yes")
+        return answer
+
+    message = new_message(out, keys, verification_id, 1, secret)
+    if request.sid is not None:
+        message = _already_sent(message, request.sid)
+    verification = Verification(
+        verification_id=verification_id,
+        action=request.action,
+        to=number.e164,
+        created_at=message.sent_at,
+        max_attempts=out.policy.limits.max_attempts,
+        messages={1: message},
+        locale=request.locale,
+        template=request.template,
+        sender=request.sender,
+        reference=request.reference,
+        limit_key=keys.index("limit", request.limit_key)[:16] if request.limit_key else None,
+        fingerprint=fingerprint,
+    )
+    outgoing = compose(out.policy, verification, message, secret, number.country, origin.base_url)
+    writer = out.new_writer()
+    recipient = recipient_id(keys, number.e164)
+    guessable = secret is not None or request.sid is None
+    if guessable:
+        answer = reserve_budget(out, recipient, verification_id, 1, writer, replay if fingerprint else None)
+        if answer is not None:
+            journal.note(replayed="yes")
+            return answer
+    refused = out.store.create(verification, out.policy.record_ttl(message.sent_at), writer)
+    if refused is not None:
+        if guessable:
+            out.store.release_send(recipient, writer)
+        return _answer_of_other(refused, fingerprint, out.clock())
+    if request.sid is not None:
+        journal.count("Sent")
+        return Sent(verification_id, message.expires_at, 1, request.sid)
+    sent = send(out, verification_id, message, outgoing, journal)
+    if sent is None:
+        out.store.delete_unsent(verification_id, writer)
+        out.store.release_send(recipient, writer)
+        raise Unavailable
+    return sent
+
+
+def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy) -> None:
+    if policy.countries is not None and number.country not in policy.countries:
+        raise CountryNotAllowed
+    if request.sender is not None and request.sender not in policy.allowed_senders | {policy.sender}:
+        raise MalformedRequest("sender", "is not one of the stack's senders")
+
+
+def _identify(out: Outbound, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
+    """The verification's id and the request's fingerprint: both follow from an Idempotency-Key, where there is one."""
+    if origin.idempotency_key is None:
+        return new_verification_id(out.random_bytes), None
+    digest = keys.index("idempotency", origin.caller, origin.idempotency_key)
+    return encode_id(digest[:ID_BYTES]), _fingerprint(keys, request)
+
+
+def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
+    secret = request.secret.reveal() if request.secret is not None else None
+    fields = (
+        request.to,
+        request.action.value,
+        request.locale,
+        request.reference,
+        request.template,
+        request.sender,
+        request.limit_key,
+        secret,
+        request.sid,
+    )
+    return keys.index("fingerprint", *("-" if value is None else f"+{value}" for value in fields))[:16]
+
+
+def _already_sent(message: Message, sid: str) -> Message:
+    return Message(
+        number=message.number,
+        expires_at=message.expires_at,
+        sent_at=message.sent_at,
+        mac=message.mac,
+        sid=sid,
+        delivery=Delivery.ACCEPTED,
+        delivery_at=message.sent_at,
+    )
+
+
+def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:
+    if kept.fingerprint != fingerprint or kept.status_at(now) is not Status.PENDING:
+        raise IdempotencyConflict
+    return answer_again(kept.messages[1], kept.verification_id)
+
+
+def _answer_of_other(refused: Refused[Verification], fingerprint: bytes | None, now: int) -> Sent:
+    if fingerprint is None or refused.current is None:
+        raise Unavailable
+    return _stored_answer(refused.current, fingerprint, now)
