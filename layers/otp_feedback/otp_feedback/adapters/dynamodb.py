@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 
 from otp_feedback.adapters.records import (
     Item,
+    inbound_key,
     message_fields,
     outbox_shard,
     plain,
@@ -26,6 +27,9 @@ from otp_feedback.domain.verification import Action, Feedback, Message, State, V
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
 
 INDEX = "feedback-due"
+
+NOBODY = "-"
+"""Stands in a slot that nobody holds."""
 
 CLIENT_CONFIG = Config(
     connect_timeout=1,
@@ -51,14 +55,14 @@ _PASSING = frozenset(
 class DynamoDBClient(Protocol):
     """The calls of boto3's low-level client that the store makes."""
 
-    def put_item(self, **request: Any) -> Any: ...  # noqa: D102
-    def get_item(self, **request: Any) -> Any: ...  # noqa: D102
-    def update_item(self, **request: Any) -> Any: ...  # noqa: D102
-    def delete_item(self, **request: Any) -> Any: ...  # noqa: D102
-    def query(self, **request: Any) -> Any: ...  # noqa: D102
+    def put_item(self, **request: Any) -> Any: ...
+    def get_item(self, **request: Any) -> Any: ...
+    def update_item(self, **request: Any) -> Any: ...
+    def delete_item(self, **request: Any) -> Any: ...
+    def query(self, **request: Any) -> Any: ...
 
 
-class ConditionFailed(Exception):  # noqa: N818 - an outcome, turned into a value by every caller
+class ConditionFailed(Exception):
     """The condition of a write did not hold; carries the item as it stood."""
 
     def __init__(self, item: Item | None) -> None:
@@ -82,27 +86,58 @@ class DynamoDBStore:
         self._table = table
 
     def reserve_send(
-        self, recipient: bytes, verification_id: str, now: int, limits: Limits, writer: str
+        self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
     ) -> Recipient | Refused[Recipient]:
-        shifts = ", ".join(f"#s{slot} = if_not_exists(#s{slot - 1}, :zero)" for slot in range(SLOTS - 1, 0, -1))
+        shifts = ", ".join(
+            f"#s{slot} = if_not_exists(#s{slot - 1}, :zero), #v{slot} = if_not_exists(#v{slot - 1}, :nobody)"
+            for slot in range(SLOTS - 1, 0, -1)
+        )
         windows = {f":w{slot}": now - window for slot, window in limits.windows()}
-        conditions = " AND ".join(f"(attribute_not_exists(#s{slot}) OR #s{slot} <= :w{slot})" for slot, _ in limits.windows())
+        conditions = " AND ".join(
+            f"(attribute_not_exists(#s{slot}) OR #s{slot} <= :w{slot})" for slot, _ in limits.windows()
+        )
+        values = {":zero": 0, ":nobody": NOBODY, ":now": now, ":holder": holder, ":writer": writer}
         try:
             item = self._update(
                 recipient_key(recipient),
-                f"SET {shifts}, #s0 = :now, #v = :v, #rb = :writer",
+                f"SET {shifts}, #s0 = :now, #v0 = :holder, #rb = :writer",
                 f"{conditions} AND (attribute_not_exists(#f) OR #f < :failures)",
-                {":zero": 0, ":now": now, ":v": verification_id, ":writer": writer, ":failures": limits.max_failures, **windows},
+                {**values, **windows, ":failures": limits.max_failures},
             )
         except ConditionFailed as failed:
             return _own_or_refused(failed.item, "rb", writer, read_recipient)
         return read_recipient(item)
 
     def release_send(self, recipient: bytes, writer: str) -> None:
-        shifts = ", ".join(f"#s{slot} = #s{slot + 1}" for slot in range(SLOTS - 1))
+        shifts = ", ".join(f"#s{slot} = #s{slot + 1}, #v{slot} = #v{slot + 1}" for slot in range(SLOTS - 1))
         self._update_if_possible(
-            recipient_key(recipient), f"SET {shifts}, #s9 = :zero REMOVE #v, #rb", "#rb = :writer", {":zero": 0, ":writer": writer}
+            recipient_key(recipient),
+            f"SET {shifts}, #s9 = :zero, #v9 = :nobody REMOVE #rb",
+            "#rb = :writer",
+            {":zero": 0, ":nobody": NOBODY, ":writer": writer},
         )
+
+    def read_recipient(self, recipient: bytes) -> Recipient | None:
+        item = self._get(recipient_key(recipient))
+        return read_recipient(item) if item is not None else None
+
+    def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
+        try:
+            self._call(
+                self._client.put_item,
+                Item=typed({"pk": inbound_key(inbound_sid), "v": verification_id, "n": number}),
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ConditionFailed as failed:
+            if failed.item is None:
+                raise Unavailable from None
+            return _binding(failed.item)
+        return verification_id, number
+
+    def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
+        item = self._get(inbound_key(inbound_sid))
+        return _binding(item) if item is not None else None
 
     def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
         try:
@@ -130,10 +165,8 @@ class DynamoDBStore:
             return
 
     def read(self, verification_id: str) -> Verification | None:
-        answer = self._call(
-            self._client.get_item, Key=typed({"pk": verification_key(verification_id)}), ConsistentRead=True
-        )
-        return read_verification(answer["Item"]) if "Item" in answer else None
+        item = self._get(verification_key(verification_id))
+        return read_verification(item) if item is not None else None
 
     def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
         return self._write(
@@ -162,8 +195,9 @@ class DynamoDBStore:
         now: int,
         sid: str | None = None,
         error_code: int | None = None,
+        sender: str | None = None,
     ) -> Verification | Refused[Verification]:
-        facts = {"s": sid, "e": error_code}
+        facts = {"s": sid, "e": error_code, "o": sender}
         known = {name: value for name, value in facts.items() if value is not None}
         sets = "".join(f", #ms.#n.#{name} = :{name}" for name in known)
         condition = "attribute_exists(#ms.#n) AND #ms.#n.#d < :floor"
@@ -237,9 +271,7 @@ class DynamoDBStore:
             own=("cb", writer),
         )
 
-    def report_late(
-        self, verification_id: str, message: Message, due_at: int
-    ) -> Verification | Refused[Verification]:
+    def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
         conditions = ["#st = :pending", "#ms.#n.#f = :none"]
         values: dict[str, Any] = {
             ":pending": State.PENDING.value,
@@ -324,6 +356,11 @@ class DynamoDBStore:
     def _keep_form(self, others: Sequence[int]) -> tuple[str, str, dict[str, Any]]:
         return "", "(" + " OR ".join(f"#ms.#{n}.#f = :due" for n in others) + ")", {}
 
+    def _get(self, key: str) -> Item | None:
+        answer = self._call(self._client.get_item, Key=typed({"pk": key}), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
+        return item
+
     def _write(
         self,
         verification_id: str,
@@ -407,6 +444,11 @@ def _own_or_refused[T](item: Item | None, field: str, writer: str, read: Callabl
     if field and item.get(field) == {"S": writer}:
         return read(item)
     return Refused(read(item))
+
+
+def _binding(item: Item) -> tuple[str, int]:
+    fields = plain(item)
+    return fields["v"], int(fields["n"])
 
 
 def _in_list(name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Verifications and recipients as DynamoDB items: names are short, because an item over 1 KB costs every write twice."""
+"""Verifications and recipients as DynamoDB items; names are short, as an item over 1 KB costs each write twice."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,6 +40,11 @@ def recipient_key(recipient: bytes) -> str:
     return f"R#{recipient.hex()}"
 
 
+def inbound_key(inbound_sid: str) -> str:
+    """The partition key of an inbound message or call."""
+    return f"I#{inbound_sid}"
+
+
 def outbox_shard(verification_id: str) -> int:
     """The outbox shard of a verification: 0 to 15."""
     return (decode_id(verification_id) or b"\0")[0] % OUTBOX_SHARDS
@@ -56,6 +61,7 @@ def message_fields(message: Message) -> dict[str, Any]:
         "e": message.error_code,
         "t": message.delivery_at,
         "i": message.idempotency,
+        "o": message.sender,
         "m": message.mac.digest if message.mac else None,
         "k": message.mac.key_id if message.mac else None,
     }
@@ -79,6 +85,7 @@ def verification_item(verification: Verification, ttl: int, writer: str) -> Item
         "rf": verification.reference,
         "lk": verification.limit_key,
         "fp": verification.fingerprint,
+        "te": verification.is_test or None,
         "wb": writer,
         "ttl": ttl,
     }
@@ -99,12 +106,13 @@ def read_verification(item: Item) -> Verification:
         attempts=int(fields["at"]),
         locale=fields.get("lo"),
         template=fields.get("tp"),
-        sender=fields.get("se"),
+        sender=fields["se"],
         reference=fields.get("rf"),
         limit_key=_bytes(fields.get("lk")),
         fingerprint=_bytes(fields.get("fp")),
         confirmation=_read_confirmation(fields),
         feedback_failures=int(fields.get("fn", 0)),
+        is_test=bool(fields.get("te")),
     )
 
 
@@ -114,7 +122,7 @@ def read_recipient(item: Item) -> Recipient:
     sends = (int(fields.get(f"s{slot}", 0)) for slot in range(SLOTS))
     return Recipient(
         sends=tuple(at for at in sends if at),
-        newest=fields.get("v"),
+        holders=tuple(fields[f"v{slot}"] for slot in range(SLOTS) if fields.get(f"s{slot}")),
         failures=int(fields.get("f", 0)),
         last_confirmed_at=_int(fields.get("lc")),
     )
@@ -133,6 +141,7 @@ def _read_message(number: int, fields: Mapping[str, Any]) -> Message:
         delivery_at=_int(fields.get("t")),
         feedback=Feedback(fields["f"]),
         idempotency=_bytes(fields.get("i")),
+        sender=fields.get("o"),
     )
 
 

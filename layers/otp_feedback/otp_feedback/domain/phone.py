@@ -10,6 +10,16 @@ from otp_feedback.domain.errors import MalformedRequest
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z", re.ASCII)
 
+_FICTIONAL = re.compile(
+    r"\+1[2-9][0-9]{2}55501[0-9]{2}\Z"  # NANPA: 555-0100 to 555-0199
+    r"|\+1500555[0-9]{4}\Z"  # Twilio's magic numbers
+    r"|\+447700900[0-9]{3}\Z"  # Ofcom: mobile numbers for drama
+    r"|\+6149157[0-9]{4}\Z"  # ACMA: mobile numbers for fiction, 0491 570 006 and on
+    r"|\+3363998[0-9]{4}\Z"  # Arcep: 06 39 98 xx xx
+    r"|\+49171392[0-9]{4}\Z",  # Bundesnetzagentur: drama numbers of mobile networks
+    re.ASCII,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
@@ -76,3 +86,8 @@ def mask(e164: str) -> str:
     if len(e164) < 8:
         return "…"
     return f"{e164[:3]}{'•' * (len(e164) - 5)}{e164[-2:]}"
+
+
+def is_fictional(text: str) -> bool:
+    """Whether an E.164 number lies in a range that its regulator keeps for fiction, or that Twilio keeps for tests."""
+    return _FICTIONAL.match(text) is not None

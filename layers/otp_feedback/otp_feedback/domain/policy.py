@@ -1,8 +1,11 @@
 """What a stack's owner has chosen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.texts import Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,16 @@ class Policy:
         Whether a message acted on after its expiry is reported.
     record_days
         Days for which a record is kept.
+    domain
+        The domain that WebOTP binds codes to; None for none.
+    app_hash
+        The 11 characters that Android's SMS Retriever looks for; None for none.
+    templates
+        Custom texts by name.
+    reply_keyword
+        What a replying message must hold; None where any reply confirms.
+    test_recipients
+        Numbers that are sent nothing, and the fixed code of each.
     """
 
     app_name: str
@@ -48,6 +61,14 @@ class Policy:
     record_days: int = 7
     domain: str | None = None
     app_hash: str | None = None
+    templates: Mapping[str, Template] = field(default_factory=lambda: MappingProxyType({}))
+    reply_keyword: str | None = None
+    test_recipients: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+
+    @property
+    def senders(self) -> frozenset[str]:
+        """All senders that a message may come from."""
+        return self.allowed_senders | {self.sender}
 
     def record_ttl(self, now: int) -> int:
         """Epoch seconds after which a record written at `now` (epoch milliseconds) may go."""

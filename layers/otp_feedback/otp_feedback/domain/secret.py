@@ -17,6 +17,7 @@ RandomBytes = Callable[[int], bytes]
 ID_BYTES = 16
 LINK_SECRET_BYTES = 16
 DERIVED_MAC_KEY_ID = "0"
+READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 class Secret:
@@ -111,7 +112,7 @@ class Keys:
     def matching(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret) -> frozenset[int]:
         """The messages whose secret is the guess.
 
-        Every message is compared, in constant time, expired ones included: what comes out first tells a guesser nothing.
+        Every message is compared, in constant time, expired ones included, so that timing tells a guesser nothing.
         A MAC under a key that is not here matches nothing; see `unknown_key_ids`.
         """
         found = set()
@@ -135,12 +136,13 @@ def generate_code(digits: int, random_bytes: RandomBytes) -> Secret:
     digits
         How many, 6 to 10.
     """
-    bound = 10**digits
-    limit = (1 << 64) - (1 << 64) % bound
-    while True:
-        number = int.from_bytes(random_bytes(8))
-        if number < limit:
-            return Secret(f"{number % bound:0{digits}d}")
+    return Secret(f"{_uniform(10**digits, random_bytes):0{digits}d}")
+
+
+def generate_password(random_bytes: RandomBytes) -> Secret:
+    """A temporary password: 13 symbols without look-alikes, 64 bits, in three groups."""
+    symbols = "".join(READABLE[_uniform(len(READABLE), random_bytes)] for _ in range(13))
+    return Secret(f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}")
 
 
 def generate_link_secret(random_bytes: RandomBytes) -> Secret:
@@ -187,6 +189,14 @@ def is_verification_id(text: str) -> bool:
     """Whether the text has the form of a verification id."""
     raw = decode_id(text)
     return raw is not None and len(raw) == ID_BYTES
+
+
+def _uniform(bound: int, random_bytes: RandomBytes) -> int:
+    """A number below `bound`, each as likely as the other: what would favour the low ones is drawn again."""
+    limit = (1 << 64) - (1 << 64) % bound
+    while (number := int.from_bytes(random_bytes(8))) >= limit:
+        pass
+    return number % bound
 
 
 def _secret_digest(key: bytes, verification_id: str, number: int, secret: Secret) -> bytes:

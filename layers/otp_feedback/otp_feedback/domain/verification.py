@@ -80,6 +80,8 @@ class Message:
         Whether its being acted on is reported.
     idempotency
         Digest of the Idempotency-Key and body that asked for it; None without a key.
+    sender
+        The sender that a Messaging Service chose, once a callback told it.
     """
 
     number: int
@@ -92,6 +94,7 @@ class Message:
     delivery_at: int | None = None
     feedback: Feedback = Feedback.NONE
     idempotency: bytes | None = None
+    sender: str | None = None
 
     def is_live(self, now: int) -> bool:
         """Whether its secret can still confirm at `now` (epoch milliseconds)."""
@@ -131,8 +134,12 @@ class Verification:
         Epoch milliseconds.
     attempts, max_attempts
         Guesses reserved so far, and how many there are.
+    sender
+        The sender that its messages were asked to come from.
     fingerprint
         Digest of the request that started it; None without an Idempotency-Key.
+    is_test
+        Whether its recipient is one for tests: nothing was sent, and nothing is reported.
     feedback_failures
         How often reporting to Twilio failed since something fell due.
     """
@@ -143,16 +150,17 @@ class Verification:
     created_at: int
     max_attempts: int
     messages: Mapping[int, Message]
+    sender: str
     state: State = State.PENDING
     attempts: int = 0
     locale: str | None = None
     template: str | None = None
-    sender: str | None = None
     reference: str | None = None
     limit_key: bytes | None = None
     fingerprint: bytes | None = None
     confirmation: Confirmation | None = None
     feedback_failures: int = 0
+    is_test: bool = False
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "messages", MappingProxyType(dict(sorted(self.messages.items()))))
@@ -176,6 +184,10 @@ class Verification:
     def macs(self) -> Mapping[int, Mac]:
         """The MACs of all messages that carry a secret, expired ones included."""
         return {number: message.mac for number, message in self.messages.items() if message.mac is not None}
+
+    def sender_of(self, message: Message) -> str:
+        """The sender that a message came from, as far as it is known."""
+        return message.sender or self.sender
 
     def has_live_message(self, now: int) -> bool:
         """Whether any message can still confirm at `now` (epoch milliseconds)."""

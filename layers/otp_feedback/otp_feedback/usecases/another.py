@@ -1,9 +1,8 @@
-"""Send another message for a pending verification; it shares the attempts, and has a secret and an expiry of its own."""
+"""Send another message for a pending verification: the attempts are shared, secret and expiry are its own."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -13,20 +12,22 @@ from otp_feedback.domain.errors import (
     Unavailable,
     UnknownVerification,
 )
-from otp_feedback.domain.phone import parse_number
+from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.secret import Keys, Mac, Secret
-from otp_feedback.domain.verification import Message, Status, Verification
+from otp_feedback.domain.verification import Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
 from otp_feedback.usecases.sending import (
+    Draft,
     Outbound,
     Sent,
+    already_sent,
     answer_again,
     choose_secret,
     compose,
+    dispatch,
+    fixed_secret,
     new_message,
     recipient_id,
-    reserve_budget,
-    send,
 )
 from otp_feedback.usecases.start import Origin
 
@@ -60,53 +61,57 @@ def send_another(
     Problem
         Nothing was sent; which one says why.
     """
-    journal.note(verification=verification_id)
     verification = _read(out, verification_id)
+    number = parse_number(verification.to)
+    journal.note(verification=verification_id, to=number.masked, country=number.country)
+    journal.note(action=verification.action.value, message=verification.latest.number + 1)
     keys = out.vault.keys()
     idempotency = _idempotency(keys, verification_id, request, origin)
+    if (answer := _stored_answer(verification, idempotency, out.clock())) is not None:
+        journal.note(replayed="yes")
+        return answer
+    _require_open(verification, out.clock())
+    if verification.latest.number >= out.policy.max_messages:
+        raise TooManyMessages
+    sent = dispatch(out, _draft(out, keys, verification, request, number, origin, idempotency), journal)
+    return _answer_of_other(sent, idempotency, out.clock()) if isinstance(sent, Refused) else sent
+
+
+def _draft(
+    out: Outbound,
+    keys: Keys,
+    verification: Verification,
+    request: AnotherRequest,
+    to: PhoneNumber,
+    origin: Origin,
+    idempotency: bytes | None,
+) -> Draft:
+    verification_id, number = verification.verification_id, verification.latest.number + 1
+    fixed = fixed_secret(out.policy, verification.to, verification.action, request.secret)
+    secret = fixed or _distinct_secret(out, keys, verification, request)
+    message = replace(new_message(out, keys, verification_id, number, secret), idempotency=idempotency)
+    needs_sending = request.sid is None and fixed is None
+    if not needs_sending:
+        message = already_sent(message, request.sid)
+    outgoing = compose(out.policy, verification, message, secret, to.country, origin.base_url)
+
+    def write(writer: str) -> Refused[Verification] | None:
+        written = out.store.add_message(verification_id, message, writer)
+        return written if isinstance(written, Refused) else None
 
     def replay() -> Sent | None:
         return _stored_answer(_read(out, verification_id), idempotency, out.clock())
 
-    if idempotency is not None and (answer := _stored_answer(verification, idempotency, out.clock())) is not None:
-        journal.note(replayed="yes")
-        return answer
-    _require_open(verification, out.clock())
-    number = verification.latest.number + 1
-    if number > out.policy.max_messages:
-        raise TooManyMessages
-
-    secret = _distinct_secret(out, keys, verification, request)
-    message = replace(new_message(out, keys, verification_id, number, secret), idempotency=idempotency)
-    if request.sid is not None:
-        message = replace(message, sid=request.sid, delivery=Delivery.ACCEPTED, delivery_at=message.sent_at)
-    recipient_number = parse_number(verification.to)
-    journal.note(to=recipient_number.masked, country=recipient_number.country, action=verification.action.value)
-    outgoing = compose(out.policy, verification, message, secret, recipient_number.country, origin.base_url)
-    writer = out.new_writer()
-    recipient = recipient_id(keys, verification.to)
-    guessable = secret is not None or request.sid is None
-    if guessable:
-        answer = reserve_budget(
-            out, recipient, verification_id, number, writer, replay if idempotency is not None else None
-        )
-        if answer is not None:
-            journal.note(replayed="yes")
-            return answer
-    written = out.store.add_message(verification_id, message, writer)
-    if isinstance(written, Refused):
-        if guessable:
-            out.store.release_send(recipient, writer)
-        return _answer_of_other(written, idempotency, out.clock())
-    if request.sid is not None:
-        journal.count("Sent")
-        return Sent(verification_id, message.expires_at, number, request.sid)
-    sent = send(out, verification_id, message, outgoing, journal)
-    if sent is None:
-        out.store.remove_unsent_message(verification_id, number, writer)
-        out.store.release_send(recipient, writer)
-        raise Unavailable
-    return sent
+    return Draft(
+        verification=verification,
+        message=message,
+        outgoing=outgoing if needs_sending else None,
+        recipient=recipient_id(keys, verification.to),
+        limited=fixed is None and (secret is not None or needs_sending),
+        write=write,
+        undo=lambda writer: out.store.remove_unsent_message(verification_id, number, writer),
+        replay=replay if idempotency is not None else None,
+    )
 
 
 def _read(out: Outbound, verification_id: str) -> Verification:

@@ -16,9 +16,9 @@ from otp_feedback.domain.errors import (
     WrongSecret,
 )
 from otp_feedback.domain.secret import Keys, RandomBytes, Secret, encode_id, parse_link_id
-from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Vault
-from otp_feedback.usecases.report import Reporting, report_inline
+from otp_feedback.usecases.report import Reporting, report_inline, settle
 from otp_feedback.usecases.sending import recipient_id
 
 CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
@@ -97,9 +97,7 @@ def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:
     return check(inbound, verification_id, secret, journal, actions=LINKED)
 
 
-def confirm_by_caller(
-    inbound: Inbound, verification_id: str, number: int | None, journal: Journal
-) -> Verification:
+def confirm_by_caller(inbound: Inbound, verification_id: str, number: int | None, journal: Journal) -> Verification:
     """Confirm by the caller's own word that it saw the action; idempotent.
 
     Nothing is compared, so no attempt is reserved.
@@ -115,12 +113,22 @@ def confirm_by_caller(
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
-    confirming = Confirming(number, None, SEEN_BY_CALLER, Proof.CALLER)
+    return confirm_unguessed(inbound, verification_id, Confirming(number, None, SEEN_BY_CALLER, Proof.CALLER), journal)
+
+
+def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confirming, journal: Journal) -> Verification:
+    """Confirm where nothing is compared; where the same was confirmed before, say so again.
+
+    Raises
+    ------
+    Problem
+        Not confirmed; which one says why.
+    """
     written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Verification):
         journal.count("Confirmed")
         return _after_confirming(inbound, inbound.vault.keys(), written, journal)
-    return _answer_caller(inbound, written.current, number, journal)
+    return _answer_again(inbound, written.current, confirming, journal)
 
 
 def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verification:
@@ -141,15 +149,17 @@ def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verifica
     return written.current
 
 
-def _answer_caller(
-    inbound: Inbound, current: Verification | None, number: int | None, journal: Journal
+def _answer_again(
+    inbound: Inbound, current: Verification | None, confirming: Confirming, journal: Journal
 ) -> Verification:
-    """What the caller's word comes to where it confirmed nothing."""
-    problem = _why_not_open(current, SEEN_BY_CALLER, ANYONE)
-    if current is not None and isinstance(problem, AlreadyConfirmed):
-        if number in (None, _confirmation_of(current).message):
-            return current
-    if current is not None and isinstance(problem, Unavailable):
+    """What somebody's word comes to where it changed nothing."""
+    number = confirming.message
+    problem = _why_not_open(current, confirming.actions, ANYONE)
+    if current is None:
+        raise problem
+    if isinstance(problem, AlreadyConfirmed) and number in (None, _confirmation_of(current).message):
+        return current
+    if isinstance(problem, Unavailable):
         message = _named(current, number)
         if message.is_live(inbound.reporting.clock()):
             raise problem
@@ -187,6 +197,9 @@ def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, jou
     if confirmation.proof is not Proof.SENDER:
         _reset_failures(inbound, keys, confirmed, journal)
     message = confirmed.messages[confirmation.message]
+    if confirmed.is_test:
+        settle(inbound.reporting, confirmed, message, Feedback.NONE)
+        return confirmed.with_feedback(message.number, Feedback.NONE)
     settled = report_inline(inbound.reporting, confirmed, message, journal)
     return confirmed.with_feedback(message.number, settled)
 

@@ -19,6 +19,8 @@ class StatusCallback:
         Twilio's `MessageStatus`.
     error_code
         Twilio's integer code of a failed delivery.
+    sender
+        What it came from: with a Messaging Service this is where the choice is told.
     """
 
     verification_id: str
@@ -26,6 +28,7 @@ class StatusCallback:
     sid: str
     status: str
     error_code: int | None = None
+    sender: str | None = None
 
 
 def track_delivery(store: Store, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
@@ -34,7 +37,7 @@ def track_delivery(store: Store, clock: Clock, callback: StatusCallback, journal
     journal.note(status=callback.status)
     delivery = delivery_from_twilio(callback.status) or Delivery.ACCEPTED
     written = store.advance_message(
-        callback.verification_id, callback.number, delivery, clock(), callback.sid, callback.error_code
+        callback.verification_id, callback.number, delivery, clock(), callback.sid, callback.error_code, callback.sender
     )
     if isinstance(written, Verification):
         _count(delivery, journal)

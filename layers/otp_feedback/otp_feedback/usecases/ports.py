@@ -34,8 +34,8 @@ class Recipient:
     ----------
     sends
         Epoch milliseconds of the last sends, newest first.
-    newest
-        The verification that took the newest slot.
+    holders
+        What each of these sends was for, as `send_holder` writes it.
     failures
         Consecutive wrong guesses.
     last_confirmed_at
@@ -43,7 +43,7 @@ class Recipient:
     """
 
     sends: tuple[int, ...] = ()
-    newest: str | None = None
+    holders: tuple[str, ...] = ()
     failures: int = 0
     last_confirmed_at: int | None = None
 
@@ -101,9 +101,18 @@ class Store(Protocol):
     """
 
     def reserve_send(
-        self, recipient: bytes, verification_id: str, now: int, limits: Limits, writer: str
+        self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
     ) -> Recipient | Refused[Recipient]:
-        """Take a slot in the recipient's windows; returns the recipient as it is now."""
+        """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
+
+    def read_recipient(self, recipient: bytes) -> Recipient | None:
+        """The recipient, consistently."""
+
+    def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
+        """Put an inbound message or call to a verification's message, once for ever; returns the one it was put to."""
+
+    def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
+        """What an inbound message or call was put to; None where it was not seen yet."""
 
     def release_send(self, recipient: bytes, writer: str) -> None:
         """Give back the slot just taken, where provably no message was created."""
@@ -131,6 +140,7 @@ class Store(Protocol):
         now: int,
         sid: str | None = None,
         error_code: int | None = None,
+        sender: str | None = None,
     ) -> Verification | Refused[Verification]:
         """Move a message's delivery state forward and set its SID once."""
 
@@ -150,9 +160,7 @@ class Store(Protocol):
     ) -> Verification | Refused[Verification]:
         """The one write of `confirmed`: state, message, proof and that message's due feedback together."""
 
-    def report_late(
-        self, verification_id: str, message: Message, due_at: int
-    ) -> Verification | Refused[Verification]:
+    def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
         """Put the feedback of a message that was acted on after its expiry into the outbox."""
 
     def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:

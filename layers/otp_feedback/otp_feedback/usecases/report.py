@@ -51,18 +51,19 @@ def report(
         case FeedbackAccepted():
             journal.count("FeedbackReported")
             journal.note(feedback="reported")
-            return _settle(reporting, verification, message, Feedback.REPORTED)
+            return settle(reporting, verification, message, Feedback.REPORTED)
         case FeedbackRefused(code):
             journal.count("FeedbackRejected")
             journal.note(feedback="rejected", twilio_code=code)
-            return _settle(reporting, verification, message, Feedback.REJECTED)
+            return settle(reporting, verification, message, Feedback.REJECTED)
         case FeedbackDeferred(reason):
             journal.count("FeedbackDeferred")
             journal.note(feedback=reason)
             return Feedback.DUE
 
 
-def _settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> Feedback:
+def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> Feedback:
+    """Note what came of a message's feedback, and leave the outbox where nothing else is due."""
     ttl = reporting.policy.record_ttl(reporting.clock())
     reporting.store.settle_feedback(verification, message.number, outcome, ttl)
     return outcome

@@ -1,7 +1,7 @@
 """What starting a verification and sending another message have in common."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import MalformedRequest, TooManyMessages, Unavailable
@@ -14,9 +14,10 @@ from otp_feedback.domain.secret import (
     encode_id,
     generate_code,
     generate_link_secret,
+    generate_password,
     link_id,
 )
-from otp_feedback.domain.texts import render
+from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, render
 from otp_feedback.domain.verification import Action, Message, Verification
 from otp_feedback.usecases.ports import (
     Clock,
@@ -35,6 +36,8 @@ from otp_feedback.usecases.ports import (
 CREATE_DEADLINE_S = 8.0
 """Seconds that Twilio has to create a message."""
 
+REPLY_MARK = "#reply"
+
 REREADS = 5
 REREAD_PAUSE_S = 0.1
 """How long a request waits for another one with the same Idempotency-Key to get on."""
@@ -51,13 +54,16 @@ class Sent:
     number
         The message's number.
     sid
-        Twilio's Message SID; None where Twilio has not answered.
+        Twilio's Message SID; None where Twilio has not answered, and with a test recipient.
+    accepted
+        Whether Twilio took the message; False where that is not known.
     """
 
     verification_id: str
     expires_at: int
     number: int
     sid: str | None
+    accepted: bool
 
 
 Replay = Callable[[], Sent | None]
@@ -75,10 +81,6 @@ class Outbound:
     random_bytes: RandomBytes
     sleep: Callable[[float], None]
     policy: Policy
-
-    def new_writer(self) -> str:
-        """An id for one request's writes."""
-        return encode_id(self.random_bytes(8))
 
 
 def recipient_id(keys: Keys, e164: str) -> bytes:
@@ -101,9 +103,15 @@ def choose_secret(out: Outbound, action: Action, given: Secret | None, sid: str 
     for field, value in (("secret", given), ("sid", sid)):
         if value is not None:
             raise MalformedRequest(field, "is only allowed with action caller")
-    if action is Action.LINK:
-        return generate_link_secret(out.random_bytes)
-    return generate_code(out.policy.code_digits, out.random_bytes)
+    match action:
+        case Action.CODE:
+            return generate_code(out.policy.code_digits, out.random_bytes)
+        case Action.LINK:
+            return generate_link_secret(out.random_bytes)
+        case Action.PASSWORD:
+            return generate_password(out.random_bytes)
+        case Action.REPLY:
+            return None
 
 
 def new_message(out: Outbound, keys: Keys, verification_id: str, number: int, secret: Secret | None) -> Message:
@@ -117,9 +125,67 @@ def new_message(out: Outbound, keys: Keys, verification_id: str, number: int, se
     )
 
 
-def reserve_budget(
-    out: Outbound, recipient: bytes, verification_id: str, number: int, writer: str, replay: Replay | None
-) -> Sent | None:
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message that is ready to be written and sent.
+
+    Parameters
+    ----------
+    verification
+        The verification as it is with this message.
+    outgoing
+        What Twilio is asked for; None where nothing needs sending.
+    recipient
+        The keyed digest of its number.
+    limited
+        Whether it takes a slot of the recipient's budget.
+    write, undo
+        Put the message into the records, and take it out again; given the id of the request's writes.
+        `write` returns what stood in its way.
+    replay
+        Finds the answer to the same Idempotency-Key; None without a key.
+    """
+
+    verification: Verification
+    message: Message
+    outgoing: OutgoingMessage | None
+    recipient: bytes
+    limited: bool
+    write: Callable[[str], Refused[Verification] | None]
+    undo: Callable[[str], None]
+    replay: Replay | None
+
+
+def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Verification]:
+    """Budget, record, message, SID, in this order; or what stood in the record's way.
+
+    Raises
+    ------
+    Problem
+        Nothing was sent; which one says why.
+    """
+    writer = encode_id(out.random_bytes(8))
+    if draft.limited:
+        answer = _reserve_budget(out, draft, writer)
+        if answer is not None:
+            journal.note(replayed="yes")
+            return answer
+    refused = draft.write(writer)
+    if refused is not None:
+        _release_budget(out, draft, writer)
+        return refused
+    if draft.outgoing is None:
+        journal.note(sid=draft.message.sid)
+        return answer_again(draft.message, draft.verification.verification_id)
+    sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
+    if sent is None:
+        draft.undo(writer)
+        _release_budget(out, draft, writer)
+        raise Unavailable
+    return sent
+
+
+def _reserve_budget(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     """Take a slot of the recipient's budget for a message.
 
     Returns the answer of the request with the same Idempotency-Key where that one holds the slot.
@@ -133,19 +199,56 @@ def reserve_budget(
     """
     limits = out.policy.limits
     now = out.clock()
-    holder = f"{verification_id}#{number}"
-    reserved = out.store.reserve_send(recipient, holder, now, limits, writer)
+    holder = _send_holder(draft.verification, draft.message.number)
+    reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
         return None
     current = reserved.current
     if current is None:
         raise Unavailable
-    if replay is not None and current.newest == holder:
-        return _await_other(out, replay)
+    if draft.replay is not None and current.holders[:1] == (holder,):
+        return _await_other(out, draft.replay)
     wait_ms = limits.wait_ms(current.sends, now)
     if current.failures >= limits.max_failures or not wait_ms:
         raise TooManyMessages
     raise TooManyMessages(retry_after_s=-(-wait_ms // 1000))
+
+
+def _release_budget(out: Outbound, draft: Draft, writer: str) -> None:
+    if draft.limited:
+        out.store.release_send(draft.recipient, writer)
+
+
+def already_sent(message: Message, sid: str | None) -> Message:
+    """A message that needs no sending: the caller sent it itself, or its recipient is one for tests."""
+    return replace(message, sid=sid, delivery=Delivery.ACCEPTED, delivery_at=message.sent_at)
+
+
+def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None) -> Secret | None:
+    """The secret of a test recipient; None where the number is none.
+
+    Raises
+    ------
+    MalformedRequest
+        The action has no secret that could be fixed.
+    """
+    code = policy.test_recipients.get(e164)
+    if code is None:
+        return None
+    if action in {Action.LINK, Action.REPLY}:
+        raise MalformedRequest("to", "is a test recipient, which takes the actions code, password and caller alone")
+    return given or Secret(code)
+
+
+def _send_holder(verification: Verification, number: int) -> str:
+    """What a slot of the recipient's budget is held for; `reply` marks what an inbound message may answer."""
+    mark = REPLY_MARK if verification.action is Action.REPLY else ""
+    return f"{verification.verification_id}#{number}{mark}"
+
+
+def replied_to(holder: str) -> str | None:
+    """The verification that a slot's holder names, where it awaits a reply."""
+    return holder.partition("#")[0] if holder.endswith(REPLY_MARK) else None
 
 
 def _await_other(out: Outbound, replay: Replay) -> Sent:
@@ -158,29 +261,67 @@ def _await_other(out: Outbound, replay: Replay) -> Sent:
     raise Unavailable
 
 
+def choose_template(policy: Policy, name: str | None, action: Action) -> Template | None:
+    """The custom template of a name.
+
+    Raises
+    ------
+    MalformedRequest
+        There is none, or it is not for this action.
+    """
+    if name is None:
+        return None
+    template = policy.templates.get(name)
+    if template is None or not template.allows(action.value):
+        raise MalformedRequest("template", "names no template of the stack for this action")
+    return template
+
+
 def compose(
     policy: Policy, verification: Verification, message: Message, secret: Secret | None, country: str, base_url: str
 ) -> OutgoingMessage:
-    """The message as Twilio is asked for it."""
-    verification_id, number = verification.verification_id, message.number
-    link = None
-    if verification.action is Action.LINK and secret is not None:
+    """The message as Twilio is asked for it.
+
+    Raises
+    ------
+    MalformedRequest
+        The template or the locale cannot be used.
+    """
+    verification_id, number, action = verification.verification_id, message.number, verification.action
+    template = choose_template(policy, verification.template, action)
+    try:
+        language = choose_language(action.value, verification.locale, country, template)
+    except UnsupportedLocale:
+        raise MalformedRequest("locale", "must be a BCP 47 tag of a language that there are texts in") from None
+    link = ""
+    if action is Action.LINK and secret is not None:
         link = f"{base_url}/confirm?id={link_id(verification_id, number, secret)}"
+    text = render(
+        action=action.value,
+        language=language,
+        app=policy.app_name,
+        minutes=max(1, policy.lifetime_s // 60),
+        secret=secret.reveal() if secret is not None else "",
+        link=link,
+        keyword=policy.reply_keyword or "",
+        domain=policy.domain,
+        app_hash=policy.app_hash,
+        template=template,
+    )
+    content = text if isinstance(text, Content) else None
     return OutgoingMessage(
         to=verification.to,
-        sender=verification.sender or policy.sender,
-        body=render(
-            verification.action.value,
-            secret=secret.reveal() if secret is not None else None,
-            link=link,
-        ),
+        sender=verification.sender,
+        body=None if isinstance(text, Content) else text.text,
         status_callback=f"{base_url}/twilio/status?verification={verification_id}&message={number}#rc=5&rp=all",
         validity_s=policy.lifetime_s,
         attempt=number,
+        content_sid=content.content_sid if content else None,
+        content_variables=content.variables if content else None,
     )
 
 
-def send(
+def _send(
     out: Outbound, verification_id: str, message: Message, outgoing: OutgoingMessage, journal: Journal
 ) -> Sent | None:
     """Ask Twilio for the message and store what became of it.
@@ -193,18 +334,17 @@ def send(
         Twilio refused the message.
     """
     outcome = out.twilio.create_message(outgoing, CREATE_DEADLINE_S)
-    sent = Sent(verification_id, message.expires_at, message.number, None)
     match outcome:
         case Created(sid):
             journal.count("Sent")
             journal.note(sid=sid)
             _store(out, verification_id, message.number, Delivery.ACCEPTED, journal, sid=sid)
-            return Sent(verification_id, message.expires_at, message.number, sid)
+            return Sent(verification_id, message.expires_at, message.number, sid, accepted=True)
         case SendUnknown():
             journal.count("SendFailed")
             journal.note(send="unknown")
             _store(out, verification_id, message.number, Delivery.UNKNOWN, journal)
-            return sent
+            return Sent(verification_id, message.expires_at, message.number, None, accepted=False)
         case CreateRefused(code):
             journal.count("SendFailed")
             journal.note(send="rejected", twilio_code=code)
@@ -242,4 +382,5 @@ def answer_again(message: Message, verification_id: str) -> Sent:
     """
     if message.delivery is Delivery.REJECTED:
         raise problem_for(message.error_code)
-    return Sent(verification_id, message.expires_at, message.number, message.sid)
+    accepted = message.delivery >= Delivery.ACCEPTED
+    return Sent(verification_id, message.expires_at, message.number, message.sid, accepted)

@@ -2,23 +2,25 @@
 
 from dataclasses import dataclass, field
 
-from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
 from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
-from otp_feedback.domain.verification import Action, Message, Status, Verification
+from otp_feedback.domain.verification import Action, Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
 from otp_feedback.usecases.sending import (
+    Draft,
     Outbound,
+    Replay,
     Sent,
+    already_sent,
     answer_again,
     choose_secret,
     compose,
+    dispatch,
+    fixed_secret,
     new_message,
     recipient_id,
-    reserve_budget,
-    send,
 )
 
 
@@ -75,7 +77,6 @@ def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal
     number = parse_number(request.to)
     journal.note(to=number.masked, country=number.country, action=request.action.value)
     _require_allowed(request, number, out.policy)
-    secret = choose_secret(out, request.action, request.secret, request.sid)
     keys = out.vault.keys()
     verification_id, fingerprint = _identify(out, keys, request, origin)
     journal.note(verification=verification_id)
@@ -87,10 +88,27 @@ def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal
     if fingerprint is not None and (answer := replay()) is not None:
         journal.note(replayed="yes")
         return answer
+    draft = _draft(out, keys, request, number, origin, verification_id, fingerprint, replay)
+    sent = dispatch(out, draft, journal)
+    return _answer_of_other(sent, fingerprint, out.clock()) if isinstance(sent, Refused) else sent
 
+
+def _draft(
+    out: Outbound,
+    keys: Keys,
+    request: StartRequest,
+    number: PhoneNumber,
+    origin: Origin,
+    verification_id: str,
+    fingerprint: bytes | None,
+    replay: Replay,
+) -> Draft:
+    fixed = fixed_secret(out.policy, number.e164, request.action, request.secret)
+    secret = fixed or choose_secret(out, request.action, request.secret, request.sid)
     message = new_message(out, keys, verification_id, 1, secret)
-    if request.sid is not None:
-        message = _already_sent(message, request.sid)
+    needs_sending = request.sid is None and fixed is None
+    if not needs_sending:
+        message = already_sent(message, request.sid)
     verification = Verification(
         verification_id=verification_id,
         action=request.action,
@@ -100,40 +118,29 @@ def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal
         messages={1: message},
         locale=request.locale,
         template=request.template,
-        sender=request.sender,
+        sender=request.sender or out.policy.sender,
         reference=request.reference,
         limit_key=keys.index("limit", request.limit_key)[:16] if request.limit_key else None,
         fingerprint=fingerprint,
+        is_test=fixed is not None,
     )
     outgoing = compose(out.policy, verification, message, secret, number.country, origin.base_url)
-    writer = out.new_writer()
-    recipient = recipient_id(keys, number.e164)
-    guessable = secret is not None or request.sid is None
-    if guessable:
-        answer = reserve_budget(out, recipient, verification_id, 1, writer, replay if fingerprint else None)
-        if answer is not None:
-            journal.note(replayed="yes")
-            return answer
-    refused = out.store.create(verification, out.policy.record_ttl(message.sent_at), writer)
-    if refused is not None:
-        if guessable:
-            out.store.release_send(recipient, writer)
-        return _answer_of_other(refused, fingerprint, out.clock())
-    if request.sid is not None:
-        journal.count("Sent")
-        return Sent(verification_id, message.expires_at, 1, request.sid)
-    sent = send(out, verification_id, message, outgoing, journal)
-    if sent is None:
-        out.store.delete_unsent(verification_id, writer)
-        out.store.release_send(recipient, writer)
-        raise Unavailable
-    return sent
+    return Draft(
+        verification=verification,
+        message=message,
+        outgoing=outgoing if needs_sending else None,
+        recipient=recipient_id(keys, number.e164),
+        limited=fixed is None and (secret is not None or needs_sending),
+        write=lambda writer: out.store.create(verification, out.policy.record_ttl(message.sent_at), writer),
+        undo=lambda writer: out.store.delete_unsent(verification_id, writer),
+        replay=replay if fingerprint is not None else None,
+    )
 
 
 def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy) -> None:
     if policy.countries is not None and number.country not in policy.countries:
         raise CountryNotAllowed
-    if request.sender is not None and request.sender not in policy.allowed_senders | {policy.sender}:
+    if request.sender is not None and request.sender not in policy.senders:
         raise MalformedRequest("sender", "is not one of the stack's senders")
 
 
@@ -159,18 +166,6 @@ def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
         request.sid,
     )
     return keys.index("fingerprint", *("-" if value is None else f"+{value}" for value in fields))[:16]
-
-
-def _already_sent(message: Message, sid: str) -> Message:
-    return Message(
-        number=message.number,
-        expires_at=message.expires_at,
-        sent_at=message.sent_at,
-        mac=message.mac,
-        sid=sid,
-        delivery=Delivery.ACCEPTED,
-        delivery_at=message.sent_at,
-    )
 
 
 def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:

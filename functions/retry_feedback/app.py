@@ -1,0 +1,55 @@
+"""The outbox: reports that are still due, every minute."""
+
+import os
+import random
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+from otp_feedback.adapters import aws
+from otp_feedback.adapters.clock import now_ms
+from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.journal import RequestJournal, make_logger
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.twilio import TwilioClient, api_base_url
+from otp_feedback.adapters.vault import SecretVault
+from otp_feedback.usecases.report import REPORT_DEADLINE_S, Reporting, retry_due_reports
+
+SERVICE = "retry_feedback"
+RESERVE_MS = int(REPORT_DEADLINE_S * 1000) + 5000
+"""Milliseconds of the invocation in which no new report is begun."""
+
+
+def make_handler(
+    environ: Mapping[str, str], clock: Callable[[], int] = now_ms
+) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+    """The function's handler; `clock` tells epoch milliseconds."""
+    settings = Settings.from_environ(environ)
+    vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
+    reporting = Reporting(
+        store=DynamoDBStore(aws.client("dynamodb"), settings.table),
+        twilio=TwilioClient(
+            vault.credentials, api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url)
+        ),
+        clock=clock,
+        fraction=random.random,
+        policy=settings.policy,
+    )
+    logger = make_logger(SERVICE)
+
+    def handle(_event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        started = perf_counter()
+        journal = RequestJournal(logger, SERVICE)
+        journal.note(correlation_id=context.aws_request_id)
+        try:
+            taken = retry_due_reports(reporting, lambda: context.get_remaining_time_in_millis() < RESERVE_MS, journal)
+            journal.note(taken=taken)
+            return {"taken": taken}
+        finally:
+            journal.note(duration_ms=round((perf_counter() - started) * 1000))
+            journal.write()
+
+    return handle
+
+
+lambda_handler = make_handler(os.environ)

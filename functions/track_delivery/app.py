@@ -1,0 +1,64 @@
+"""Twilio's status callbacks."""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from otp_feedback.adapters import aws
+from otp_feedback.adapters.base_url import BaseUrl
+from otp_feedback.adapters.clock import now_ms
+from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.http import HttpFunction, HttpRequest
+from otp_feedback.adapters.journal import make_logger
+from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.vault import SecretVault
+from otp_feedback.adapters.webhook import query_parameter, required, verified_form
+from otp_feedback.domain.errors import MalformedRequest
+from otp_feedback.domain.secret import is_verification_id
+from otp_feedback.usecases.deliver import StatusCallback, track_delivery
+
+SERVICE = "track_delivery"
+
+_MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}", re.ASCII)
+
+
+def make_handler(
+    environ: Mapping[str, str], clock: Callable[[], int] = now_ms
+) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
+    """The function's handler; `clock` tells epoch milliseconds."""
+    settings = Settings.from_environ(environ)
+    store = DynamoDBStore(aws.client("dynamodb"), settings.table)
+    vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
+    base_url = BaseUrl(settings, lambda: aws.client("ssm"))
+
+    def status(request: HttpRequest) -> Reply:
+        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        track_delivery(store, clock, _callback(request, fields), request.journal)
+        return Reply(204)
+
+    return HttpFunction(SERVICE, make_logger(SERVICE), {("POST", "/twilio/status"): status})
+
+
+def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
+    verification_id = query_parameter(request, "verification")
+    if not is_verification_id(verification_id):
+        raise MalformedRequest("verification", "must be a verification id")
+    number = query_parameter(request, "message")
+    if number not in {"1", "2", "3"}:
+        raise MalformedRequest("message", "must be 1, 2 or 3")
+    sid = required(fields, "MessageSid")
+    if not _MESSAGE_SID.fullmatch(sid):
+        raise MalformedRequest("MessageSid", "must be a Message SID")
+    error_code = fields.get("ErrorCode", "")
+    return StatusCallback(
+        verification_id=verification_id,
+        number=int(number),
+        sid=sid,
+        status=required(fields, "MessageStatus"),
+        error_code=int(error_code) if error_code.isascii() and error_code.isdigit() else None,
+    )
+
+
+lambda_handler = make_handler(os.environ)

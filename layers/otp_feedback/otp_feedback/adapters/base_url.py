@@ -1,0 +1,66 @@
+"""The stack's public address."""
+
+import time
+from typing import Any, Protocol
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.domain.errors import ConfigurationError, Unavailable
+
+CACHE_S = 300
+
+
+class SsmClient(Protocol):
+    """The call of boto3's client that the address needs."""
+
+    def get_parameter(self, *, Name: str) -> Any: ...  # noqa: N803
+
+
+class BaseUrl:
+    """Tells the public address.
+
+    Parameters
+    ----------
+    settings
+        Its `public_base_url` goes before everything else.
+    ssm
+        Makes a client; called for direct invocations alone, which no host name comes with.
+    """
+
+    def __init__(self, settings: Settings, ssm: "SsmClientFactory") -> None:
+        self._fixed = settings.public_base_url
+        self._parameter = settings.base_url_parameter
+        self._ssm = ssm
+        self._read: tuple[float, str] | None = None
+
+    def of_request(self, domain_name: str) -> str:
+        """The address that a request came to; API Gateway sets the host, so a client cannot choose it."""
+        return self._fixed or f"https://{domain_name}"
+
+    def of_stack(self) -> str:
+        """The address that the stack wrote down.
+
+        Raises
+        ------
+        ConfigurationError, Unavailable
+        """
+        if self._fixed is not None:
+            return self._fixed
+        if self._parameter is None:
+            raise ConfigurationError("OTP_BASE_URL_PARAMETER", "is missing")
+        if self._read is None or time.time() - self._read[0] > CACHE_S:
+            self._read = (time.time(), self._fetch(self._parameter))
+        return self._read[1]
+
+    def _fetch(self, name: str) -> str:
+        try:
+            return str(self._ssm().get_parameter(Name=name)["Parameter"]["Value"]).rstrip("/")
+        except (BotoCoreError, ClientError) as error:
+            raise Unavailable from error
+
+
+class SsmClientFactory(Protocol):
+    """Makes an SSM client."""
+
+    def __call__(self) -> SsmClient: ...

@@ -1,0 +1,8 @@
+"""The clock of the machine."""
+
+import time
+
+
+def now_ms() -> int:
+    """Epoch milliseconds."""
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,51 @@
+"""One wide log line and the metrics of each request."""
+
+import logging
+from collections import Counter
+
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+QUIET_LOGGERS = ("botocore", "httpcore", "httpx", "urllib3")
+"""Their lines hold URLs, and with them numbers."""
+
+
+def make_logger(service: str) -> Logger:
+    """The function's logger; it never logs events, which hold secrets and numbers."""
+    for name in QUIET_LOGGERS:
+        logging.getLogger(name).setLevel(logging.WARNING)
+    return Logger(service=service)
+
+
+class RequestJournal:
+    """`otp_feedback.usecases.ports.Journal` for one request.
+
+    Parameters
+    ----------
+    logger
+        The function's logger.
+    service
+        The function's name; the metrics' only dimension.
+    """
+
+    def __init__(self, logger: Logger, service: str) -> None:
+        self._logger = logger
+        self._service = service
+        self._facts: dict[str, str | int] = {}
+        self._counts: Counter[str] = Counter()
+
+    def note(self, **facts: str | int | None) -> None:
+        self._facts |= {name: value for name, value in facts.items() if value is not None}
+
+    def count(self, metric: str, value: int = 1) -> None:
+        self._counts[metric] += value
+
+    def write(self) -> None:
+        """Write the line, and the metrics in CloudWatch's embedded metric format."""
+        self._logger.info("request", extra=self._facts)
+        if not self._counts:
+            return
+        metrics = EphemeralMetrics(service=self._service)
+        for name, value in self._counts.items():
+            metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        metrics.flush_metrics()

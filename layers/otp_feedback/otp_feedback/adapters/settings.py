@@ -1,0 +1,195 @@
+"""The stack's settings, read from the environment once."""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from otp_feedback.domain.errors import ConfigurationError
+from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.phone import is_fictional
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.texts import Template, TemplateError, parse_templates
+
+_SENDER = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", re.ASCII)
+_COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
+_REGION = re.compile(r"[a-z]{2}[0-9]", re.ASCII)
+_EDGE = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
+_URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
+_HTTPS_URL = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+_APP_HASH = re.compile(r"[A-Za-z0-9+/]{11}", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the environment says; `from_environ` names each variable.
+
+    Parameters
+    ----------
+    public_base_url
+        The stack's public address without a slash at its end; None where API Gateway tells it.
+    base_url_parameter
+        The SSM parameter that holds the address for direct invocations.
+    """
+
+    table: str
+    secret_arn: str
+    policy: Policy
+    public_base_url: str | None = None
+    base_url_parameter: str | None = None
+    twilio_base_url: str | None = None
+    twilio_region: str | None = None
+    twilio_edge: str | None = None
+    link_confirms_on_get: bool = False
+    success_url: str | None = None
+    fallback_message_url: str | None = None
+    fallback_call_url: str | None = None
+
+    @property
+    def twilio_is_emulated(self) -> bool:
+        """Whether Twilio's address is one that only a laptop can mean: plain http."""
+        return self.twilio_base_url is not None and self.twilio_base_url.startswith("http://")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+        """Read the settings.
+
+        Raises
+        ------
+        ConfigurationError
+            Names the variable that is missing or wrong; never its value.
+        """
+        read = _Reader(environ)
+        region = read.matching("OTP_TWILIO_REGION", _REGION, "must be a Twilio region such as ie1")
+        edge = read.matching("OTP_TWILIO_EDGE", _EDGE, "must be a Twilio edge such as dublin")
+        if (region is None) != (edge is None):
+            raise ConfigurationError("OTP_TWILIO_EDGE", "goes together with OTP_TWILIO_REGION")
+        return cls(
+            table=read.required("OTP_TABLE"),
+            secret_arn=read.required("OTP_SECRET_ARN"),
+            policy=_policy(read),
+            public_base_url=read.url("OTP_PUBLIC_BASE_URL"),
+            base_url_parameter=read.text("OTP_BASE_URL_PARAMETER"),
+            twilio_base_url=read.url("OTP_TWILIO_BASE_URL"),
+            twilio_region=region,
+            twilio_edge=edge,
+            link_confirms_on_get=read.choice("OTP_LINK_CONFIRMATION", ("tap", "open")) == "open",
+            success_url=read.matching("OTP_SUCCESS_URL", _HTTPS_URL, "must be an https URL"),
+            fallback_message_url=read.matching("OTP_FALLBACK_MESSAGE_URL", _HTTPS_URL, "must be an https URL"),
+            fallback_call_url=read.matching("OTP_FALLBACK_CALL_URL", _HTTPS_URL, "must be an https URL"),
+        )
+
+
+def _policy(read: "_Reader") -> Policy:
+    limits = Limits(
+        interval_s=read.integer("OTP_MESSAGE_INTERVAL_S", 30, 0, 3600),
+        hourly=read.integer("OTP_HOURLY_LIMIT", 5, 1, 10),
+        daily=read.integer("OTP_DAILY_LIMIT", 10, 1, 10),
+        max_attempts=read.integer("OTP_MAX_ATTEMPTS", 5, 1, 5),
+    )
+    sender = read.matching("OTP_SENDER", _SENDER, _SENDER_RULE)
+    if sender is None:
+        raise ConfigurationError("OTP_SENDER", "is missing")
+    return Policy(
+        app_name=read.required("OTP_APP_NAME"),
+        sender=sender,
+        allowed_senders=frozenset(read.items("OTP_ALLOWED_SENDERS", _SENDER, _SENDER_RULE)),
+        code_digits=read.integer("OTP_CODE_DIGITS", 6, 6, 10),
+        lifetime_s=read.integer("OTP_LIFETIME_S", 600, 60, 600),
+        max_messages=read.integer("OTP_MAX_MESSAGES", 3, 1, 3),
+        limits=limits,
+        countries=read.countries("OTP_COUNTRIES"),
+        feedback_timeout_ms=read.integer("OTP_FEEDBACK_TIMEOUT_MS", 1000, 0, 5000),
+        report_late_actions=read.choice("OTP_REPORT_LATE_ACTIONS", ("true", "false")) == "true",
+        record_days=read.integer("OTP_RECORD_DAYS", 7, 1, 90),
+        domain=read.matching("OTP_DOMAIN", _DOMAIN, "must be a domain in lower case, without a scheme"),
+        app_hash=read.matching("OTP_APP_HASH", _APP_HASH, "must be the 11 characters of Android's SMS Retriever"),
+        templates=_templates(read),
+        reply_keyword=read.text("OTP_REPLY_KEYWORD"),
+        test_recipients=_test_recipients(read),
+    )
+
+
+def _templates(read: "_Reader") -> Mapping[str, Template]:
+    try:
+        return parse_templates(read.text("OTP_TEMPLATES") or "", keyword=read.text("OTP_REPLY_KEYWORD") or "")
+    except TemplateError as error:
+        raise ConfigurationError("OTP_TEMPLATES", str(error)) from None
+
+
+def _test_recipients(read: "_Reader") -> Mapping[str, str]:
+    """Numbers of ranges reserved for fiction only, and never in production: their codes are no secret."""
+    text = read.text("OTP_TEST_RECIPIENTS")
+    if text is None:
+        return MappingProxyType({})
+    if read.choice("OTP_STAGE", ("production", "staging", "development")) == "production":
+        raise ConfigurationError("OTP_TEST_RECIPIENTS", "is refused in production")
+    try:
+        table = json.loads(text)
+    except ValueError:
+        table = None
+    if not isinstance(table, dict):
+        raise ConfigurationError("OTP_TEST_RECIPIENTS", "must be a JSON object of numbers and codes")
+    for number, code in table.items():
+        if not is_fictional(number):
+            raise ConfigurationError("OTP_TEST_RECIPIENTS", "each number must be of a range reserved for fiction")
+        if not (isinstance(code, str) and _TEST_CODE.fullmatch(code)):
+            raise ConfigurationError("OTP_TEST_RECIPIENTS", "each code must have 4 to 12 letters or digits")
+    return MappingProxyType(table)
+
+
+_TEST_CODE = re.compile(r"[A-Za-z0-9]{4,12}", re.ASCII)
+_SENDER_RULE = "must be a number in E.164, an alphanumeric sender, a Messaging Service SID, or whatsapp:+…"
+
+
+class _Reader:
+    """Reads variables; an empty one counts as unset."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def text(self, name: str) -> str | None:
+        return self._environ.get(name, "").strip() or None
+
+    def required(self, name: str) -> str:
+        value = self.text(name)
+        if value is None:
+            raise ConfigurationError(name, "is missing")
+        return value
+
+    def matching(self, name: str, pattern: re.Pattern[str], rule: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not pattern.fullmatch(value):
+            raise ConfigurationError(name, rule)
+        return value
+
+    def url(self, name: str) -> str | None:
+        value = self.matching(name, _URL, "must be an http or https URL")
+        return value.rstrip("/") if value is not None else None
+
+    def integer(self, name: str, default: int, least: int, most: int) -> int:
+        value = self.text(name)
+        if value is None:
+            return default
+        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+            raise ConfigurationError(name, f"must be a whole number from {least} to {most}")
+        return int(value)
+
+    def choice(self, name: str, choices: tuple[str, ...]) -> str:
+        value = self.text(name) or choices[0]
+        if value not in choices:
+            raise ConfigurationError(name, f"must be one of {', '.join(choices)}")
+        return value
+
+    def items(self, name: str, pattern: re.Pattern[str], rule: str) -> list[str]:
+        values = [item.strip() for item in (self.text(name) or "").split(",") if item.strip()]
+        if not all(pattern.fullmatch(value) for value in values):
+            raise ConfigurationError(name, f"each {rule}")
+        return values
+
+    def countries(self, name: str) -> frozenset[str] | None:
+        if self.text(name) in (None, "*"):
+            return None
+        return frozenset(self.items(name, _COUNTRY, "must be an ISO 3166-1 alpha-2 code"))

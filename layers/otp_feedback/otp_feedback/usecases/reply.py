@@ -1,0 +1,118 @@
+"""Confirm by an inbound message or call from the recipient."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.errors import MalformedRequest, Problem
+from otp_feedback.domain.phone import mask, parse_number
+from otp_feedback.domain.replies import holds_keyword, opts_out
+from otp_feedback.domain.verification import Action, Message, Proof, State, Verification
+from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
+from otp_feedback.usecases.ports import Confirming, Journal
+from otp_feedback.usecases.sending import recipient_id, replied_to
+
+WHATSAPP = "whatsapp:"
+REPLIED = frozenset({Action.REPLY})
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An inbound message or call.
+
+    Parameters
+    ----------
+    sid
+        Its own SID.
+    sender, receiver
+        Twilio's `From` and `To`.
+    body
+        The text of a message; None for a call.
+    original_sid
+        The message it answers, where the channel tells.
+    opted_out
+        Whether Twilio took it for opting out.
+    """
+
+    sid: str
+    sender: str = field(repr=False)
+    receiver: str
+    body: str | None = field(default=None, repr=False)
+    original_sid: str | None = None
+    opted_out: bool = False
+
+
+def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
+    """Put an inbound message or call to the verification that it answers, and confirm that.
+
+    Returns whether it answered one; what does not is for the user's own application.
+    The inbound SID is bound to its verification before anything is confirmed, so a webhook that Twilio repeats,
+    after a crash too, can only go on with the same one.
+    """
+    journal.note(inbound=reply.sid)
+    if reply.opted_out or (reply.body is not None and opts_out(reply.body)):
+        journal.note(ignored="opt-out")
+        return False
+    store = inbound.reporting.store
+    target = store.bound_inbound(reply.sid)
+    if target is None:
+        found = _find(inbound, reply, journal)
+        if found is None:
+            return False
+        target = store.bind_inbound(reply.sid, *found)
+    verification_id, number = target
+    journal.note(verification=verification_id)
+    try:
+        confirm_unguessed(inbound, verification_id, Confirming(number, None, REPLIED, Proof.SENDER), journal)
+    except Problem as problem:
+        if problem.name == "unavailable":
+            raise
+        journal.note(outcome=problem.name)
+        return True
+    return True
+
+
+def _find(inbound: Inbound, reply: Reply, journal: Journal) -> tuple[str, int] | None:
+    """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
+    try:
+        number = parse_number(reply.sender.removeprefix(WHATSAPP), "From")
+    except MalformedRequest:
+        journal.note(ignored="no-number")
+        return None
+    journal.note(to=mask(number.e164))
+    if not holds_keyword(reply.body or "", inbound.reporting.policy.reply_keyword) and reply.body is not None:
+        journal.note(ignored="no-keyword")
+        return None
+    candidates = [
+        (message, verification)
+        for verification in _awaiting(inbound, number.e164)
+        for message in verification.messages.values()
+        if _answers(reply, verification, message)
+    ]
+    if not candidates:
+        journal.note(ignored="no-match")
+        return None
+    now = inbound.reporting.clock()
+    message, verification = max(candidates, key=lambda pair: _preference(pair[0], now))
+    return verification.verification_id, message.number
+
+
+def _awaiting(inbound: Inbound, e164: str) -> Iterable[Verification]:
+    """The pending verifications among a number's last ten sends that await a reply."""
+    store = inbound.reporting.store
+    recipient = store.read_recipient(recipient_id(inbound.vault.keys(), e164))
+    holders = recipient.holders if recipient is not None else ()
+    for verification_id in dict.fromkeys(map(replied_to, holders)):
+        verification = store.read(verification_id) if verification_id is not None else None
+        if verification is not None and verification.state is State.PENDING and verification.action is Action.REPLY:
+            yield verification
+
+
+def _answers(reply: Reply, verification: Verification, message: Message) -> bool:
+    if reply.original_sid is not None:
+        return message.sid == reply.original_sid
+    return verification.sender_of(message) == reply.receiver and message.delivery is not Delivery.REJECTED
+
+
+def _preference(message: Message, now: int) -> tuple[bool, bool, int]:
+    return message.is_live(now), message.delivery.arrived, message.sent_at
