@@ -1,0 +1,95 @@
+"""Twilio's webhook signature.
+
+https://www.twilio.com/docs/usage/security#validating-requests
+"""
+
+import base64
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import parse_qsl, urlencode
+
+_URL = re.compile(
+    r"(?P<scheme>https?)://(?P<userinfo>[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@]+)(:(?P<port>[0-9]*))?(?P<rest>[/?].*|)",
+    re.IGNORECASE | re.DOTALL,
+)
+_DEFAULT_PORTS = {"http": "80", "https": "443"}
+
+
+def sign(url: str, form: Sequence[tuple[str, str]], token: str) -> str:
+    """The `X-Twilio-Signature` of a request.
+
+    Parameters
+    ----------
+    url
+        As requested, with its query still percent-encoded; a fragment is left out.
+    form
+        The decoded body, blank values and repeated names included; empty for a GET or a JSON body.
+    token
+        The account's primary auth token, never an API key's secret.
+    """
+    values: dict[str, set[str]] = {}
+    for name, value in form:
+        values.setdefault(name, set()).add(value)
+    pairs = (name + value for name in sorted(values) for value in sorted(values[name]))
+    signed = (url.partition("#")[0] + "".join(pairs)).encode("utf-8", "surrogatepass")
+    return base64.b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
+
+
+def signature_is_valid(
+    url: str, form: Sequence[tuple[str, str]], signature: str, tokens: Sequence[str], body: bytes | None = None
+) -> bool:
+    """Whether Twilio signed a request with one of these tokens.
+
+    Twilio is not consistent about the URL it signs (https://www.twilio.com/docs/usage/webhooks/webhooks-security): the
+    port may be there or not, user and password may be left out, and the query may be encoded anew. Each form is tried
+    with each token, always all of them. An empty token signs nothing.
+
+    Parameters
+    ----------
+    url
+        The public URL as it was requested, its query still percent-encoded.
+    form
+        The decoded form; all of its fields, blank ones too.
+    signature
+        The header.
+    tokens
+        The auth tokens that count: during a rotation, two.
+    body
+        The raw body where it is no form: the signed query must hold its SHA-256 as `bodySHA256`.
+    """
+    given = signature.encode("utf-8", "surrogatepass")
+    valid = False
+    for token in filter(None, tokens):
+        for variant in _variants(url):
+            valid |= hmac.compare_digest(sign(variant, form if body is None else (), token).encode(), given)
+    return valid & (body is None or _body_is_signed(url, body))
+
+
+def _body_is_signed(url: str, body: bytes) -> bool:
+    stated = dict(parse_qsl(_query(url))).get("bodySHA256", "")
+    return hmac.compare_digest(hashlib.sha256(body).hexdigest().encode(), stated.encode("utf-8", "surrogatepass"))
+
+
+def _query(url: str) -> str:
+    return url.partition("#")[0].partition("?")[2]
+
+
+def _variants(url: str) -> Iterator[str]:
+    parts = _URL.fullmatch(url.partition("#")[0])
+    if parts is None:
+        yield url
+        return
+    scheme, host, rest = parts["scheme"], parts["host"], parts["rest"]
+    port = parts["port"] or _DEFAULT_PORTS[scheme.lower()]
+    for userinfo in {parts["userinfo"] or "", ""}:
+        for authority in (f"{userinfo}{host}", f"{userinfo}{host}:{port}"):
+            for path in {rest, _encoded_anew(rest)}:
+                yield f"{scheme}://{authority}{path}"
+
+
+def _encoded_anew(rest: str) -> str:
+    """A path and query whose query is encoded as HTML forms are, which some of Twilio's products sign."""
+    path, mark, query = rest.partition("?")
+    return path + mark + urlencode(parse_qsl(query, keep_blank_values=True), errors="surrogatepass")
