@@ -1,0 +1,215 @@
+"""The phone page: what an application does, any phone's inbox, and what Twilio knows of both.
+
+It works without script, which only keeps it up to date.
+"""
+
+import json
+import re
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import jinja2
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Request, Response
+
+from local.functions import Clock
+from local.gateway import Gateway, LocalPage
+from local.gateway_events import HttpRequest
+from local.twilio_account import Message
+from local.twilio_emulator import TwilioEmulator
+
+FOLDER = Path(__file__).parent
+ACTIONS = ("code", "link", "password", "reply", "caller")
+DEFAULT_NUMBER = "+14155550123"
+SHOWN_VERIFICATIONS = 5
+REMEMBERED_RESULTS = 50
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # Not no-referrer: with it browsers send Origin null, which is not told from a foreign page's.
+    "Referrer-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_URL = re.compile(r"(https?://[^\s<>\"]+)")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What came of the last thing that was done on the page."""
+
+    good: bool
+    text: str
+
+
+class Phone:
+    """The page's routes.
+
+    Parameters: `gateway`, whose API the application's side calls as any caller would; `twilio`, which holds the
+    messages; `clock`, which a button moves on.
+    """
+
+    def __init__(self, gateway: Gateway, twilio: TwilioEmulator, clock: Clock) -> None:
+        self._gateway, self._twilio, self._clock = gateway, twilio, clock
+        self._results: OrderedDict[str, Result] = OrderedDict()
+        self._final: dict[str, dict[str, Any]] = {}
+        environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
+        )
+        self._template = environment.get_template("phone.html")
+
+    def pages(self) -> dict[tuple[str, str], LocalPage]:
+        """What is served, by method and path."""
+        return {
+            ("GET", "/"): self._show,
+            ("GET", "/_local/phone"): self._inbox,
+            ("POST", "/_local/phone"): self._act,
+            ("GET", "/_local/phone.css"): lambda _: _file("phone.css", "text/css"),
+            ("GET", "/_local/phone.js"): lambda _: _file("phone.js", "text/javascript"),
+            ("GET", "/_local/phone.svg"): lambda _: _file("phone.svg", "image/svg+xml"),
+            ("GET", "/favicon.ico"): lambda _: _file("phone.svg", "image/svg+xml"),
+        }
+
+    def _show(self, request: Request) -> Response:
+        number = _number(request.args.get("number", DEFAULT_NUMBER))
+        inbox = self.inbox(number)
+        chosen = request.args.get("verification") or next(
+            (message["verification_id"] for message in inbox["messages"] if message["verification_id"]), None
+        )
+        page = self._template.render(
+            number=number,
+            numbers=sorted({message.to for message in self._twilio.account.outbound()} | {number}),
+            actions=ACTIONS,
+            verification=self._verification(chosen) if chosen else None,
+            result=self._results.get(request.args.get("result", "")),
+            **inbox,
+        )
+        return Response(page, mimetype="text/html", headers=HEADERS)
+
+    def _inbox(self, request: Request) -> Response:
+        inbox = self.inbox(_number(request.args.get("number", DEFAULT_NUMBER)))
+        return Response(json.dumps(inbox), mimetype="application/json", headers=HEADERS)
+
+    def inbox(self, number: str) -> dict[str, Any]:
+        """The messages of a number, newest first, with all that is known of each; and the funnel over all numbers."""
+        everything = self._twilio.account.outbound()
+        mine = [message for message in reversed(everything) if message.to.removeprefix("whatsapp:") == number]
+        ids = list(dict.fromkeys(message.verification_id for message in mine if message.verification_id))
+        known = {verification_id: self._verification(verification_id) for verification_id in ids[:SHOWN_VERIFICATIONS]}
+        return {
+            "messages": [self._view(message, known.get(message.verification_id or "")) for message in mine],
+            "funnel": {
+                "accepted": len(everything),
+                "delivered": sum(message.status in ("delivered", "read") for message in everything),
+                "confirmed": sum(message.outcome == "confirmed" for message in everything),
+            },
+        }
+
+    def _view(self, message: Message, verification: Mapping[str, Any] | None) -> dict[str, Any]:
+        confirmed_by = (verification or {}).get("message")
+        return {
+            "sid": message.sid,
+            "sender": message.sender or message.messaging_service_sid,
+            "parts": [
+                {"text": part, "link": part.startswith(f"{self._gateway.listener.url}/")}
+                for part in _URL.split(message.body)
+                if part
+            ],
+            "verification_id": message.verification_id,
+            "number": message.number,
+            "status": message.status,
+            "error_code": message.error_code,
+            "confirmed": confirmed_by is not None and str(confirmed_by) == message.number,
+            "feedback": message.outcome,
+        }
+
+    def _act(self, request: Request) -> Response:
+        form = request.form
+        number = _number(form.get("number", DEFAULT_NUMBER))
+        verification_id = form.get("verification", "")
+        do = form.get("do", "")
+        path = f"/verifications/{verification_id}"
+        if do == "start":
+            body = {"to": number, "action": form.get("action", "")}
+            body |= {name: form[name] for name in ("locale", "secret") if form.get(name)}
+            answer = self._call("POST", "/verifications", body)
+            verification_id = answer.get("verification_id", verification_id)
+            result = _outcome(answer, "Message sent.")
+        elif do == "another":
+            body = {"secret": form["secret"]} if form.get("secret") else {}
+            result = _outcome(self._call("POST", f"{path}/messages", body), "Another message sent.")
+        elif do == "check":
+            answer = self._call("POST", f"{path}/check", {"secret": form.get("secret", "").strip()})
+            result = _outcome(answer, "Confirmed.")
+        elif do == "confirm":
+            result = _outcome(self._call("POST", f"{path}/confirm", {}), "Confirmed.")
+        elif do == "cancel":
+            result = _outcome(self._call("POST", f"{path}/cancel", {}), "Canceled.")
+        elif do == "later":
+            self._clock.advance(601)
+            result = Result(good=True, text="Ten minutes have passed for the service.")
+        else:
+            result = self._reply(do, number, form)
+        key = secrets.token_urlsafe(8)
+        self._results[key] = result
+        while len(self._results) > REMEMBERED_RESULTS:
+            self._results.popitem(last=False)
+        query = urlencode({"number": number, "verification": verification_id, "result": key})
+        return Response(status=303, headers={"Location": f"/?{query}", **HEADERS})
+
+    def _reply(self, do: str, number: str, form: Mapping[str, str]) -> Result:
+        sender = form.get("sender", "")
+        if not sender or do not in ("reply", "call"):
+            raise BadRequest("unknown action")
+        if do == "reply":
+            _, answer = self._twilio.inbound_message(number, sender, form.get("body", ""))
+        else:
+            _, answer = self._twilio.inbound_call(number, sender)
+        return Result(good=answer.status == 200, text=f"The webhook answered {answer.status or 'nothing'}.")
+
+    def _verification(self, verification_id: str) -> dict[str, Any]:
+        if verification_id in self._final:
+            return self._final[verification_id]
+        view = self._call("GET", f"/verifications/{verification_id}")
+        messages = view.get("messages", [])
+        settled = view.get("status") == "confirmed" and not any(message["feedback"] == "due" for message in messages)
+        if settled:
+            self._final[verification_id] = view
+        return view
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """Call the API as a caller does; the JSON it answers."""
+        headers = {"host": self._gateway.listener.url.removeprefix("http://"), "user-agent": "phone-page"}
+        content = b"" if body is None else json.dumps(body).encode()
+        if body is not None:
+            headers |= {"content-type": "application/json", "content-length": str(len(content))}
+        answer = self._gateway.call(HttpRequest(method, path, "", headers, content))
+        parsed = json.loads(answer.body)
+        return parsed if isinstance(parsed, dict) else {}
+
+
+def _outcome(answer: Mapping[str, Any], good: str) -> Result:
+    """What to say of an answer: a problem's `type` ends with its name."""
+    if "verification_id" in answer:
+        return Result(good=True, text=good)
+    name = str(answer.get("type", answer.get("message", "no answer"))).rpartition(":")[2]
+    left = answer.get("attempts_left")
+    return Result(good=False, text=f"Refused: {name}" + ("." if left is None else f", {left} attempts left."))
+
+
+def _number(text: str) -> str:
+    # A form turns the + of a hand-written query into a space.
+    digits = "".join(letter for letter in text if letter in "0123456789")
+    return f"+{digits}"
+
+
+def _file(name: str, mimetype: str) -> Response:
+    return Response((FOLDER / name).read_bytes(), mimetype=mimetype, headers=HEADERS)
