@@ -3,11 +3,10 @@
 import base64
 import binascii
 import re
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
-from typing import Any, override
+from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -184,7 +183,7 @@ Route = Callable[[HttpRequest], Reply]
 
 
 class HttpFunction:
-    """A Lambda function behind the HTTP API.
+    """A Lambda function behind the HTTP API; it answers one event at a time, as Lambda calls it.
 
     Parameters
     ----------
@@ -199,8 +198,8 @@ class HttpFunction:
     def __init__(self, service: str, logger: Logger, routes: Mapping[tuple[str, str], Route]) -> None:
         self._service = service
         self._logger = logger
-        self._journals = threading.local()
-        self._resolver = _ThreadSafeResolver()
+        self._journal = RequestJournal(logger, service)
+        self._resolver = APIGatewayHttpResolver()
         for (method, path), route in routes.items():
             self._register(method, path, route)
         self._resolver.not_found(self._not_found)
@@ -211,7 +210,7 @@ class HttpFunction:
         journal = RequestJournal(self._logger, self._service)
         request_context = event["requestContext"]
         journal.note(correlation_id=request_context.get("requestId"), route=event.get("routeKey"))
-        self._journals.current = journal
+        self._journal = journal
         try:
             response: dict[str, Any] = self._resolver.resolve(dict(event), context)
             journal.note(status=response["statusCode"])
@@ -226,8 +225,7 @@ class HttpFunction:
         @self._resolver.route(rule, method=method)
         def call(**path_parameters: str) -> Response[str]:
             event = self._resolver.current_event.raw_event
-            journal: RequestJournal = self._journals.current
-            reply = self._reply(route, HttpRequest(event, path_parameters, journal))
+            reply = self._reply(route, HttpRequest(event, path_parameters, self._journal))
             return _response(reply)
 
     def _reply(self, route: Route, request: HttpRequest) -> Reply:
@@ -243,36 +241,6 @@ class HttpFunction:
 
     def _not_found(self, _error: Exception) -> Response[str]:
         return _response(problem_reply(NotFound()))
-
-
-class _ThreadSafeResolver(APIGatewayHttpResolver):
-    """Powertools keeps the event on a class that all resolvers share; here each thread has its own."""
-
-    def __init__(self) -> None:
-        self._own = threading.local()
-        super().__init__()
-
-    @property
-    @override
-    def current_event(self) -> Any:  # type: ignore[override]
-        return self._own.event
-
-    @property
-    @override
-    def context(self) -> dict[str, Any]:  # type: ignore[explicit-override]
-        if not hasattr(self._own, "context"):
-            self._own.context = {}
-        context: dict[str, Any] = self._own.context
-        return context
-
-    @context.setter
-    def context(self, value: dict[str, Any]) -> None:
-        self._own.context = value
-
-    @override
-    def resolve(self, event: Any, context: Any) -> dict[str, Any]:
-        self._own.event = self._to_proxy_event(event)
-        return super().resolve(event, context)
 
 
 def _response(reply: Reply) -> Response[str]:

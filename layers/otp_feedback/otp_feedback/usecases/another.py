@@ -64,7 +64,7 @@ def send_another(
     verification = _read(out, verification_id)
     number = parse_number(verification.to)
     journal.note(verification=verification_id, to=number.masked, country=number.country)
-    journal.note(action=verification.action.value, message=verification.latest.number + 1)
+    journal.note(action=verification.action.value, number=verification.latest.number + 1)
     keys = out.vault.keys()
     idempotency = _idempotency(keys, verification_id, request, origin)
     if (answer := _stored_answer(verification, idempotency, out.clock())) is not None:

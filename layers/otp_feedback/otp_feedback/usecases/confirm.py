@@ -193,7 +193,7 @@ def _confirm(
 
 def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
     confirmation = _confirmation_of(confirmed)
-    journal.note(message=confirmation.message, proof=confirmation.proof.value, action=confirmed.action.value)
+    journal.note(number=confirmation.message, proof=confirmation.proof.value, action=confirmed.action.value)
     if confirmation.proof is not Proof.SENDER:
         _reset_failures(inbound, keys, confirmed, journal)
     message = confirmed.messages[confirmation.message]

@@ -33,7 +33,7 @@ class StatusCallback:
 
 def track_delivery(store: Store, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
     """Store a delivery state; late, repeated, foreign and unknown callbacks change nothing."""
-    journal.note(verification=callback.verification_id, message=callback.number, sid=callback.sid)
+    journal.note(verification=callback.verification_id, number=callback.number, sid=callback.sid)
     journal.note(status=callback.status)
     delivery = delivery_from_twilio(callback.status) or Delivery.ACCEPTED
     written = store.advance_message(
