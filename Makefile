@@ -4,13 +4,15 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
+SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam
 SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local tests benchmarks)
 ARGS ?=
 
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
+export AWS_DEFAULT_REGION ?= us-east-1
 
-.PHONY: help setup demo dev test check lint format openapi template-lint build requirements clean
+.PHONY: help setup demo dev test test-build check lint format openapi template-lint build requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -35,7 +37,10 @@ dev: setup ## Run the laptop stack until Ctrl-C
 test: setup ## Run the tests (ARGS="-k confirm" chooses)
 	$(PY) -m pytest -n 2 $(ARGS)
 
-check: lint template-lint build test ## Everything that CI runs
+test-build: setup ## Build the layers twice, and import every function from them alone
+	$(PY) -m pytest -m slow tests/template $(ARGS)
+
+check: lint template-lint build test-build test ## Everything that CI runs
 
 lint: setup ## Check format, lint, types and the direction of imports
 	$(PY) -m ruff format --check .
@@ -50,6 +55,14 @@ format: setup ## Format the code and fix what can be fixed
 openapi: setup ## Write openapi.yaml from the code
 	$(PY) -m local.openapi > openapi.yaml.new
 	mv openapi.yaml.new openapi.yaml
+
+template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt ## Check the template with SAM, cfn-lint and checkov
+	$(SAM) validate --lint
+	$(PY) -m cfnlint --include-checks I --template template.yaml
+	.venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --skip-download
+
+build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
+	$(SAM) build $(ARGS)
 
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
 	$(PY) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
