@@ -67,6 +67,13 @@ def test_segments_agree_with_really_cutting_the_text(text):
     assert segments(text) == oracle(text)
 
 
+def test_every_character_of_both_tables_and_none_beside_them():
+    for code in range(0x10000):
+        character = chr(code)
+        septets = SEPTETS.get(character)
+        assert segments(character) == (Segments("GSM-7", len(septets), 1) if septets else Segments("UCS-2", 1, 1))
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [

@@ -1,0 +1,86 @@
+"""Which language a text is written in."""
+
+from typing import Final
+
+from otp_feedback.domain.texts.data import caller, code, link, password, reply
+from otp_feedback.domain.texts.data.countries import LANGUAGE_OF_COUNTRY
+from otp_feedback.domain.texts.errors import UnsupportedLocale
+from otp_feedback.domain.texts.tags import nearest, parse_tag
+from otp_feedback.domain.texts.template import ANY_LANGUAGE, Template
+
+ENGLISH: Final = "en"
+
+_TEXTS = {
+    "code": code.TEXTS,
+    "link": link.TEXTS,
+    "password": password.TEXTS,
+    "reply": reply.TEXTS,
+    "caller": caller.TEXTS,
+}
+_LANGUAGES = {action: tuple(texts) for action, texts in _TEXTS.items()}
+_ALL_LANGUAGES = tuple(dict.fromkeys(language for texts in _TEXTS.values() for language in texts))
+
+
+def languages(action: str) -> tuple[str, ...]:
+    """The BCP 47 tags of the languages in which the default text of `action` exists, English first."""
+    return _LANGUAGES[action]
+
+
+def default_text(action: str, language: str, *, with_keyword: bool = False) -> str:
+    """The default text of an action, its placeholders not filled.
+
+    Parameters
+    ----------
+    action
+        One of ACTIONS.
+    language
+        A tag that `languages` lists for the action; English is the answer for any other.
+    with_keyword
+        For `reply`: the text that asks for {keyword}.
+    """
+    texts = reply.TEXTS_WITH_KEYWORD if action == "reply" and with_keyword else _TEXTS[action]
+    return texts.get(language, texts[ENGLISH])
+
+
+def choose_language(action: str, locale: str | None, country: str | None, template: Template | None = None) -> str:
+    """Choose the language of a text: by `locale`, else by the number's country, else English.
+
+    Where the action (or the custom template) lacks a language in which another action has a text, the answer is
+    English, or the template's first language if that has no English.
+
+    Parameters
+    ----------
+    action
+        One of ACTIONS.
+    locale
+        A BCP 47 tag (RFC 5646) in any case, or None. The nearest text in the same language is taken: de-AT gives de,
+        zh-TW zh-Hant, pt pt-BR.
+    country
+        ISO 3166-1 alpha-2 of the number in any case; None, or anything else, counts as unknown.
+    template
+        The custom template to be sent. One that has a single text for every language gives "und", whatever
+        well-formed tag was asked for.
+
+    Raises
+    ------
+    UnsupportedLocale
+        `locale` is no well-formed tag, or no text at all is in its language.
+    """
+    available = _LANGUAGES[action] if template is None else template.languages
+    if locale is not None:
+        want = parse_tag(locale)
+        if want is None:
+            raise UnsupportedLocale("")
+        found = nearest(want, available)
+        if found is None and available != (ANY_LANGUAGE,) and nearest(want, _ALL_LANGUAGES) is None:
+            raise UnsupportedLocale(locale)
+    else:
+        spoken = parse_tag(LANGUAGE_OF_COUNTRY.get((country or "").upper(), ENGLISH))
+        found = nearest(spoken, available) if spoken else None
+    return found or fallback_language(available)
+
+
+def fallback_language(available: tuple[str, ...]) -> str:
+    """English where it is available, else the first language."""
+    english = parse_tag(ENGLISH)
+    return (nearest(english, available) if english else None) or available[0]

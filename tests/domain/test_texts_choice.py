@@ -1,0 +1,171 @@
+"""Which language a text is written in."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from otp_feedback.domain.texts import (
+    ACTIONS,
+    UnsupportedLocale,
+    choose_language,
+    default_text,
+    languages,
+    parse_templates,
+)
+
+TEMPLATES = parse_templates(
+    """{
+        "two": {"body": {"fr": "{secret} F", "de-AT": "{secret} A", "de": "{secret} D"}},
+        "welsh": {"body": {"cy": "{secret} W", "en-GB": "{secret} E"}},
+        "english": {"body": {"en-US": "{secret} U", "en-GB": "{secret} G"}},
+        "one": {"body": "{secret}"},
+        "content": {"content_sid": "HX00000000000000000000000000000000", "variables": {"1": "{secret}"}}
+    }"""
+)
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("en", "en"),
+        ("en-GB", "en"),
+        ("de", "de"),
+        ("DE", "de"),
+        ("de-AT", "de"),
+        ("de-Latn-AT-1996", "de"),
+        ("DE-at-u-co-phonebk-x-private", "de"),
+        ("es-419", "es"),
+        ("pt", "pt-BR"),
+        ("pt-BR", "pt-BR"),
+        ("PT-pt", "pt-PT"),
+        ("pt-AO", "pt-PT"),
+        ("zh", "zh-Hans"),
+        ("zh-CN", "zh-Hans"),
+        ("zh-Hans", "zh-Hans"),
+        ("zh-hans-hk", "zh-Hans"),
+        ("zh-TW", "zh-Hant"),
+        ("zh-HK", "zh-Hant"),
+        ("zh-MO", "zh-Hant"),
+        ("ZH-HANT-MO", "zh-Hant"),
+        ("zh-yue-HK", "zh-Hant"),
+        ("yue", "zh-Hant"),
+        ("no", "nb"),
+        ("nn-NO", "nb"),
+        ("iw", "he"),
+        ("in", "id"),
+        ("tl", "fil"),
+        ("fil-PH", "fil"),
+        ("sr", "sr"),
+        ("sr-Latn-RS", "sr-Latn"),
+        ("sr-ME", "sr-Latn"),
+    ],
+)
+def test_an_explicit_locale_finds_the_nearest_text(locale, expected):
+    assert choose_language("code", locale, "JP") == expected
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_language_finds_itself(action):
+    for language in languages(action):
+        assert choose_language(action, language, None) == language
+        assert choose_language(action, language.upper(), None) == language
+
+
+@pytest.mark.parametrize(
+    "locale",
+    [
+        *("", "d", "de_AT", "de-", "-de", "de--AT", "de AT", "de-AT\n", "deutsch-zu-lang", "*", "12", "de;q=1"),
+        *("x" * 65, "a-" * 4000, "de-AT-" + "x1y2z-" * 12 + "end01", "ä", "\u212ao", "\x00", "{secret}"),
+    ],
+)
+def test_a_malformed_locale_is_refused_and_not_echoed(locale):
+    with pytest.raises(UnsupportedLocale) as caught:
+        choose_language("code", locale, "DE")
+    assert caught.value.locale == ""
+    assert str(caught.value) == "the locale is not a BCP 47 language tag"
+
+
+@pytest.mark.parametrize("locale", ["tlh", "cy", "xx-XX", "jp", "und", "x-private-x1", "mul"])
+def test_a_language_without_any_text_is_refused(locale):
+    with pytest.raises(UnsupportedLocale) as caught:
+        choose_language("code", locale, "DE")
+    assert caught.value.locale in (locale, "")
+
+
+def test_a_language_that_only_another_action_has_gives_english():
+    assert choose_language("code", "th", None) == "th"
+    assert choose_language("link", "th", None) == "en"
+    assert choose_language("link", None, "TH") == "en"
+
+
+@pytest.mark.parametrize(
+    ("country", "expected"),
+    [
+        ("DE", "de"),
+        ("at", "de"),
+        ("BR", "pt-BR"),
+        ("PT", "pt-PT"),
+        ("AO", "pt-PT"),
+        ("CN", "zh-Hans"),
+        ("TW", "zh-Hant"),
+        ("MX", "es"),
+        ("NO", "nb"),
+        ("IL", "he"),
+        ("RS", "sr-Latn"),
+        ("US", "en"),
+        ("IN", "en"),
+        ("001", "en"),
+        ("", "en"),
+        (None, "en"),
+        ("\u0131", "en"),
+    ],
+)
+def test_without_a_locale_the_country_decides(country, expected):
+    assert choose_language("code", None, country) == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "locale", "country", "expected"),
+    [
+        ("two", "de-AT", None, "de-AT"),
+        ("two", "de-CH", None, "de"),
+        ("two", "de", None, "de"),
+        ("two", "fr-CA", None, "fr"),
+        ("two", None, "AT", "de"),
+        ("two", None, "FR", "fr"),
+        ("two", None, "JP", "fr"),
+        ("two", "ja", None, "fr"),
+        ("welsh", "cy-GB", None, "cy"),
+        ("welsh", "en-US", None, "en-GB"),
+        ("welsh", "ja", None, "en-GB"),
+        ("welsh", None, "JP", "en-GB"),
+        ("english", "en-AU", None, "en-US"),
+        ("english", "en-gb", None, "en-GB"),
+        ("one", "cy", None, "und"),
+        ("one", None, "DE", "und"),
+        ("content", "de", "DE", "und"),
+    ],
+)
+def test_a_template_is_chosen_from_its_own_languages(template, locale, country, expected):
+    assert choose_language("code", locale, country, TEMPLATES[template]) == expected
+
+
+@pytest.mark.parametrize(("template", "locale"), [("two", "cy"), ("welsh", "tlh"), ("one", "de_DE"), ("content", "")])
+def test_a_template_does_not_make_a_bad_locale_good(template, locale):
+    with pytest.raises(UnsupportedLocale):
+        choose_language("code", locale, None, TEMPLATES[template])
+
+
+@settings(deadline=None)
+@given(
+    action=st.sampled_from(ACTIONS),
+    locale=st.none() | st.text(max_size=80) | st.from_regex(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,4}", fullmatch=True),
+    country=st.none() | st.text(max_size=4),
+)
+def test_the_choice_is_always_a_text_or_the_one_error(action, locale, country):
+    try:
+        language = choose_language(action, locale, country)
+    except UnsupportedLocale:
+        return
+    assert language in languages(action)
+    assert default_text(action, language)
