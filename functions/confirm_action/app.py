@@ -28,6 +28,7 @@ from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
 from otp_feedback.adapters.webhook import required, verified_form
+from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import Problem, Unavailable, UnknownVerification
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.texts import PageTexts, choose_page_language, page_texts
@@ -51,7 +52,7 @@ def make_handler(
     twilio = TwilioClient(
         vault.credentials, api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url)
     )
-    reporting = Reporting(store, twilio, clock, random.random, settings.policy)
+    reporting = Reporting(store, twilio, clock, random.random, settings.policy, CircuitBreaker())
     inbound = Inbound(reporting, vault, secrets.token_bytes)
     routes = {
         **_caller_routes(inbound),

@@ -10,12 +10,17 @@ from otp_feedback.adapters import aws
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.journal import RequestJournal, make_logger
+from otp_feedback.adapters.parallel import in_parallel
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.usecases.report import REPORT_DEADLINE_S, Reporting, retry_due_reports
+from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.usecases.report import REPORT_DEADLINE_S, Reporting, Run, retry_due_reports
 
 SERVICE = "retry_feedback"
+WORKERS = 20
+"""Reports in flight; Twilio answers 429 beyond an account's own concurrency."""
+
 RESERVE_MS = int(REPORT_DEADLINE_S * 1000) + 5000
 """Milliseconds of the invocation in which no new report is begun."""
 
@@ -34,6 +39,7 @@ def make_handler(
         clock=clock,
         fraction=random.random,
         policy=settings.policy,
+        breaker=CircuitBreaker(),
     )
     logger = make_logger(SERVICE)
 
@@ -42,7 +48,7 @@ def make_handler(
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id)
         try:
-            taken = retry_due_reports(reporting, lambda: context.get_remaining_time_in_millis() < RESERVE_MS, journal)
+            taken = retry_due_reports(reporting, vault.keys, _run(context, clock()), journal)
             journal.note(taken=taken)
             return {"taken": taken}
         finally:
@@ -50,6 +56,15 @@ def make_handler(
             journal.write()
 
     return handle
+
+
+def _run(context: Any, now: int) -> Run:
+    return Run(
+        holder=context.aws_request_id,
+        out_of_time=lambda: context.get_remaining_time_in_millis() < RESERVE_MS,
+        ends_at=now + context.get_remaining_time_in_millis(),
+        in_parallel=in_parallel(WORKERS),
+    )
 
 
 lambda_handler = make_handler(os.environ)

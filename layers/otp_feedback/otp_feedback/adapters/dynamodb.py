@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  #
 from otp_feedback.adapters.records import (
     Item,
     inbound_key,
+    lease_key,
     message_fields,
     outbox_shard,
     plain,
@@ -27,6 +28,8 @@ from otp_feedback.domain.verification import Action, Feedback, Message, State, V
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
 
 INDEX = "feedback-due"
+
+OUTBOX_FIELDS = "#feedback_shard, #feedback_due_at, #fn, #fs"
 
 NOBODY = "-"
 """Stands in a slot that nobody holds."""
@@ -264,7 +267,7 @@ class DynamoDBStore:
         return self._write(
             verification_id,
             "SET #st = :confirmed, #cb = :writer, #ct = :now, #cm = :number, #cp = :proof, #ms.#n.#f = :due, "
-            "#feedback_shard = :shard, #feedback_due_at = :due_at REMOVE #ttl",
+            "#feedback_shard = :shard, #feedback_due_at = :due_at, #fs = if_not_exists(#fs, :now) REMOVE #ttl",
             " AND ".join(conditions),
             values,
             number=number,
@@ -286,7 +289,8 @@ class DynamoDBStore:
         return self._write(
             verification_id,
             "SET #ms.#n.#f = :due, #feedback_shard = :shard, "
-            "#feedback_due_at = if_not_exists(#feedback_due_at, :due_at) REMOVE #ttl",
+            "#feedback_due_at = if_not_exists(#feedback_due_at, :due_at), "
+            "#fs = if_not_exists(#fs, :due_at) REMOVE #ttl",
             " AND ".join(conditions),
             values,
             number=message.number,
@@ -301,9 +305,9 @@ class DynamoDBStore:
             own=("xb", writer),
         )
 
-    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, now: int, ttl: int) -> None:
         others = [n for n in (1, 2, 3) if n != number]
-        forms = [self._take_out_form(others, ttl), self._keep_form(others)]
+        forms = [self._take_out_form(others, ttl), self._keep_form(others, now)]
         if any(verification.messages[n].feedback is Feedback.DUE for n in others if n in verification.messages):
             forms.reverse()
         for update, condition, values in forms:
@@ -322,7 +326,7 @@ class DynamoDBStore:
         condition = " AND ".join(_not_due(n) for n in (1, 2, 3))
         self._update_if_possible(
             verification_key(verification_id),
-            "SET #ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #fn",
+            f"SET #ttl = :ttl REMOVE {OUTBOX_FIELDS}",
             f"attribute_exists(#feedback_shard) AND {condition}",
             {":ttl": ttl, ":due": Feedback.DUE.value},
         )
@@ -341,6 +345,23 @@ class DynamoDBStore:
             for fields in map(plain, answer["Items"])
         ]
 
+    def lease_shard(self, shard: int, holder: str, now: int, until: int) -> bool:
+        try:
+            self._update(
+                lease_key(shard),
+                "SET #holder = :holder, #until = :until",
+                "attribute_not_exists(pk) OR #until <= :now OR #holder = :holder",
+                {":holder": holder, ":until": until, ":now": now},
+            )
+        except ConditionFailed:
+            return False
+        return True
+
+    def release_shard(self, shard: int, holder: str) -> None:
+        self._update_if_possible(
+            lease_key(shard), "SET #until = :zero", "#holder = :holder", {":zero": 0, ":holder": holder}
+        )
+
     def postpone(self, report: DueReport, due_at: int) -> None:
         self._update_if_possible(
             verification_key(report.verification_id),
@@ -350,11 +371,12 @@ class DynamoDBStore:
         )
 
     def _take_out_form(self, others: Sequence[int], ttl: int) -> tuple[str, str, dict[str, Any]]:
-        update = ", #ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #fn"
+        update = f", #ttl = :ttl REMOVE {OUTBOX_FIELDS}"
         return update, " AND ".join(_not_due(n) for n in others), {":ttl": ttl}
 
-    def _keep_form(self, others: Sequence[int]) -> tuple[str, str, dict[str, Any]]:
-        return "", "(" + " OR ".join(f"#ms.#{n}.#f = :due" for n in others) + ")", {}
+    def _keep_form(self, others: Sequence[int], now: int) -> tuple[str, str, dict[str, Any]]:
+        another_is_due = " OR ".join(f"#ms.#{n}.#f = :due" for n in others)
+        return ", #feedback_due_at = :now", f"({another_is_due})", {":now": now}
 
     def _get(self, key: str) -> Item | None:
         answer = self._call(self._client.get_item, Key=typed({"pk": key}), ConsistentRead=True)

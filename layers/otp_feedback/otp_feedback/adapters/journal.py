@@ -1,6 +1,7 @@
 """One wide log line and the metrics of each request."""
 
 import logging
+import threading
 from collections import Counter
 
 from aws_lambda_powertools import Logger
@@ -33,19 +34,27 @@ class RequestJournal:
         self._service = service
         self._facts: dict[str, str | int] = {}
         self._counts: Counter[str] = Counter()
+        self._gauges: dict[str, int] = {}
+        self._lock = threading.Lock()
 
     def note(self, **facts: str | int | None) -> None:
         self._facts |= {name: value for name, value in facts.items() if value is not None}
 
     def count(self, metric: str, value: int = 1) -> None:
-        self._counts[metric] += value
+        with self._lock:
+            self._counts[metric] += value
+
+    def gauge(self, metric: str, value: int) -> None:
+        self._gauges[metric] = max(value, self._gauges.get(metric, 0))
 
     def write(self) -> None:
         """Write the line, and the metrics in CloudWatch's embedded metric format."""
         self._logger.info("request", extra=self._facts)
-        if not self._counts:
+        if not self._counts and not self._gauges:
             return
         metrics = EphemeralMetrics(service=self._service)
         for name, value in self._counts.items():
             metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        for name, seconds in self._gauges.items():
+            metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
         metrics.flush_metrics()

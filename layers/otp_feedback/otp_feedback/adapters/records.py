@@ -45,6 +45,11 @@ def inbound_key(inbound_sid: str) -> str:
     return f"I#{inbound_sid}"
 
 
+def lease_key(shard: int) -> str:
+    """The partition key of the lease of an outbox shard."""
+    return f"L#{shard}"
+
+
 def outbox_shard(verification_id: str) -> int:
     """The outbox shard of a verification: 0 to 15."""
     return (decode_id(verification_id) or b"\0")[0] % OUTBOX_SHARDS
@@ -112,6 +117,8 @@ def read_verification(item: Item) -> Verification:
         fingerprint=_bytes(fields.get("fp")),
         confirmation=_read_confirmation(fields),
         feedback_failures=int(fields.get("fn", 0)),
+        feedback_due_at=_int(fields.get("feedback_due_at")),
+        feedback_since=_int(fields.get("fs")),
         is_test=bool(fields.get("te")),
     )
 

@@ -138,6 +138,8 @@ class Verification:
         The sender that its messages were asked to come from.
     fingerprint
         Digest of the request that started it; None without an Idempotency-Key.
+    feedback_due_at, feedback_since
+        Epoch milliseconds of the next attempt to report, and from which on something is due; None where nothing is.
     is_test
         Whether its recipient is one for tests: nothing was sent, and nothing is reported.
     feedback_failures
@@ -160,6 +162,8 @@ class Verification:
     fingerprint: bytes | None = None
     confirmation: Confirmation | None = None
     feedback_failures: int = 0
+    feedback_due_at: int | None = None
+    feedback_since: int | None = None
     is_test: bool = False
 
     def __post_init__(self) -> None:

@@ -1,7 +1,8 @@
 """What the use cases need from outside, as the protocols that adapters fill."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Protocol
 
 from otp_feedback.domain.delivery import Delivery
@@ -166,14 +167,20 @@ class Store(Protocol):
     def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
         """Cancel a pending verification."""
 
-    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
-        """Note that a message's feedback is reported or rejected; out of the outbox where no other is due."""
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, now: int, ttl: int) -> None:
+        """Note what came of a message's feedback; out of the outbox where no other is due, else that one's turn."""
 
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
         """Take a record out of the outbox in which no message's feedback is due."""
 
     def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
         """The shard's entries that are due, oldest first."""
+
+    def lease_shard(self, shard: int, holder: str, now: int, until: int) -> bool:
+        """Take a shard of the outbox for oneself until `until`, or until it is given back; False where it is taken."""
+
+    def release_shard(self, shard: int, holder: str) -> None:
+        """Give a shard back."""
 
     def postpone(self, report: DueReport, due_at: int) -> None:
         """Try an entry again later and count the failure, unless somebody moved it meanwhile."""
@@ -260,6 +267,14 @@ class FeedbackDeferred:
 FeedbackOutcome = FeedbackAccepted | FeedbackRefused | FeedbackDeferred
 
 
+@dataclass(frozen=True, slots=True)
+class ListedMessage:
+    """A message as Twilio lists it."""
+
+    sid: str
+    body: str = field(repr=False)
+
+
 class Twilio(Protocol):
     """Programmable Messaging, as far as the loop needs it."""
 
@@ -268,6 +283,12 @@ class Twilio(Protocol):
 
     def post_feedback(self, sid: str, deadline_s: float) -> FeedbackOutcome:
         """Report `confirmed` for a message within `deadline_s` seconds."""
+
+    def list_messages(self, to: str, since: date, deadline_s: float) -> Sequence[ListedMessage]:
+        """The messages to an address since a day (UTC), as many as fit; `Unavailable` where Twilio does not answer."""
+
+    def redact_message(self, sid: str, deadline_s: float) -> None:
+        """Empty a message's text at Twilio; `Unavailable` where that does not work out."""
 
 
 class Vault(Protocol):
@@ -288,3 +309,6 @@ class Journal(Protocol):
 
     def count(self, metric: str, value: int = 1) -> None:
         """Add to one of the documented metrics."""
+
+    def gauge(self, metric: str, value: int) -> None:
+        """Set one of the documented metrics to the highest of its values, in seconds."""

@@ -1,11 +1,16 @@
 """Report to Twilio that a message was acted on, at once or from the outbox."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from otp_feedback.domain.backoff import next_attempt_at
+from otp_feedback.domain.adoption import carries_secret
+from otp_feedback.domain.backoff import SID_GIVE_UP_MS, next_attempt_at, next_search_at
+from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.secret import Keys
 from otp_feedback.domain.verification import Feedback, Message, Verification
 from otp_feedback.usecases.ports import (
     Clock,
@@ -19,13 +24,10 @@ from otp_feedback.usecases.ports import (
 )
 
 REPORT_DEADLINE_S = 5.0
-"""Seconds that Twilio has for a report from the outbox."""
-
-SID_WAIT_MS = 60_000
-"""How long an entry whose SID is not known yet waits before it is looked at again."""
+"""Seconds that Twilio has for a report, or a list, from the outbox."""
 
 OUTBOX_SHARDS = 16
-BATCH = 100
+BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,29 @@ class Reporting:
     clock: Clock
     fraction: Callable[[], float]
     policy: Policy
+    breaker: CircuitBreaker
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the outbox.
+
+    Parameters
+    ----------
+    holder
+        Who leases the shards: an id of this run alone.
+    out_of_time
+        Whether nothing new may be begun; asked before each entry.
+    ends_at
+        Epoch milliseconds at which the run is over at the latest, and its leases with it.
+    in_parallel
+        Runs calls side by side and returns when all have ended; raises what one raised.
+    """
+
+    holder: str
+    out_of_time: Callable[[], bool]
+    ends_at: int
+    in_parallel: Callable[[Iterable[Callable[[], None]]], None]
 
 
 def report(
@@ -54,7 +79,7 @@ def report(
             return settle(reporting, verification, message, Feedback.REPORTED)
         case FeedbackRefused(code):
             journal.count("FeedbackRejected")
-            journal.note(feedback="rejected", twilio_code=code)
+            journal.note(feedback="rejected", twilio_code=code, sid=message.sid)
             return settle(reporting, verification, message, Feedback.REJECTED)
         case FeedbackDeferred(reason):
             journal.count("FeedbackDeferred")
@@ -64,63 +89,134 @@ def report(
 
 def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> Feedback:
     """Note what came of a message's feedback, and leave the outbox where nothing else is due."""
-    ttl = reporting.policy.record_ttl(reporting.clock())
-    reporting.store.settle_feedback(verification, message.number, outcome, ttl)
+    now = reporting.clock()
+    reporting.store.settle_feedback(verification, message.number, outcome, now, reporting.policy.record_ttl(now))
     return outcome
 
 
 def report_inline(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
     """Report within the confirming request; whatever happens, the user's answer stands and the outbox has the rest."""
-    timeout_ms = reporting.policy.feedback_timeout_ms
-    if timeout_ms == 0:
+    timeout_ms, breaker = reporting.policy.feedback_timeout_ms, reporting.breaker
+    if timeout_ms == 0 or not breaker.lets_through(reporting.clock()):
         journal.count("FeedbackDeferred")
+        journal.note(feedback="left-to-outbox")
         return Feedback.DUE
     try:
-        return report(reporting, verification, message, timeout_ms / 1000, journal)
+        outcome = report(reporting, verification, message, timeout_ms / 1000, journal)
     except Unavailable:
         journal.note(feedback="unsettled")
         return Feedback.DUE
+    if message.sid is not None:
+        breaker.record(failed=outcome is Feedback.DUE, now=reporting.clock())
+    return outcome
 
 
-def retry_due_reports(reporting: Reporting, out_of_time: Callable[[], bool], journal: Journal) -> int:
+def retry_due_reports(reporting: Reporting, keys: Callable[[], Keys], run: Run, journal: Journal) -> int:
     """Work through the outbox, oldest first; returns how many entries were taken up.
 
-    Parameters
-    ----------
-    out_of_time
-        Whether the function must come to an end; asked before each entry.
+    Each shard with something due is leased, so that two runs never report the same at once.
+    An entry that fails is put off; a store that fails ends the run, and the next one goes on.
     """
     taken = 0
     for shard in range(OUTBOX_SHARDS):
-        for due in reporting.store.due_reports(shard, reporting.clock(), BATCH):
-            if out_of_time():
-                return taken
-            taken += 1
-            _retry(reporting, due, journal)
+        if run.out_of_time():
+            break
+        if reporting.store.due_reports(shard, reporting.clock(), 1):
+            taken += _work_through(reporting, keys, shard, run, journal)
     return taken
 
 
-def _retry(reporting: Reporting, due: DueReport, journal: Journal) -> None:
-    verification = reporting.store.read(due.verification_id)
-    if verification is None:
+def _work_through(reporting: Reporting, keys: Callable[[], Keys], shard: int, run: Run, journal: Journal) -> int:
+    store = reporting.store
+    if not store.lease_shard(shard, run.holder, reporting.clock(), run.ends_at):
+        journal.note(shards_taken="some")
+        return 0
+    taken = 0
+    try:
+        seen: set[DueReport] = set()
+        while not run.out_of_time():
+            due = [each for each in store.due_reports(shard, reporting.clock(), BATCH) if each not in seen]
+            if not due:
+                break
+            seen.update(due)
+            taken += len(due)
+            run.in_parallel([_task(reporting, keys, each, run, journal) for each in due])
+    finally:
+        store.release_shard(shard, run.holder)
+    return taken
+
+
+def _task(
+    reporting: Reporting, keys: Callable[[], Keys], due: DueReport, run: Run, journal: Journal
+) -> Callable[[], None]:
+    def task() -> None:
+        if not run.out_of_time():
+            _retry(reporting, keys, due, journal)
+
+    return task
+
+
+def _retry(reporting: Reporting, keys: Callable[[], Keys], due: DueReport, journal: Journal) -> None:
+    """Try all that a record owes Twilio; the index may be stale, so what counts is read from the record."""
+    store, now = reporting.store, reporting.clock()
+    verification = store.read(due.verification_id)
+    if verification is None or verification.feedback_due_at is None or verification.feedback_due_at > now:
         return
-    messages = [message for message in verification.messages.values() if message.feedback is Feedback.DUE]
-    if not messages:
-        reporting.store.leave_outbox(due.verification_id, reporting.policy.record_ttl(reporting.clock()))
+    owed = [message for message in verification.messages.values() if message.feedback is Feedback.DUE]
+    if not owed:
+        store.leave_outbox(due.verification_id, reporting.policy.record_ttl(now))
         return
+    journal.gauge("OldestFeedbackSeconds", (now - (verification.feedback_since or now)) // 1000)
     waiting = []
-    for message in messages:
-        settled = report(reporting, verification, message, REPORT_DEADLINE_S, journal)
+    for message in owed:
+        known = message if message.sid is not None else _adopt(reporting, keys, verification, message)
+        settled = _settled(reporting, verification, known, journal)
+        verification = verification.with_feedback(message.number, settled)
         if settled is Feedback.DUE:
-            waiting.append(message)
-        else:
-            verification = verification.with_feedback(message.number, settled)
+            waiting.append(known)
     if waiting:
-        reporting.store.postpone(due, _next_attempt(reporting, verification, waiting))
+        store.postpone(
+            DueReport(due.verification_id, due.shard, verification.feedback_due_at or due.due_at),
+            _next_attempt(reporting, verification, waiting),
+        )
+
+
+def _settled(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
+    if message.sid is None and reporting.clock() >= message.sent_at + SID_GIVE_UP_MS:
+        journal.count("FeedbackRejected")
+        journal.note(feedback="sid-unknown", verification=verification.verification_id)
+        return settle(reporting, verification, message, Feedback.REJECTED)
+    return report(reporting, verification, message, REPORT_DEADLINE_S, journal)
+
+
+def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verification, message: Message) -> Message:
+    """The message with its SID, where Twilio lists one whose text holds its secret."""
+    if message.mac is None:
+        return message
+    since = datetime.fromtimestamp(message.sent_at / 1000, UTC).date()
+    address = f"whatsapp:{verification.to}" if verification.sender.startswith("whatsapp:") else verification.to
+    try:
+        listed = reporting.twilio.list_messages(address, since, REPORT_DEADLINE_S)
+    except Unavailable:
+        return message
+    for each in listed:
+        if carries_secret(each.body, keys(), verification.verification_id, message.number, message.mac):
+            return _attach(reporting, verification, message, each.sid)
+    return message
+
+
+def _attach(reporting: Reporting, verification: Verification, message: Message, sid: str) -> Message:
+    """Store an adopted SID; a callback that was faster has stored the same one."""
+    store = reporting.store
+    written = store.advance_message(
+        verification.verification_id, message.number, Delivery.ACCEPTED, reporting.clock(), sid
+    )
+    current = written if isinstance(written, Verification) else written.current
+    return current.messages[message.number] if current is not None else message
 
 
 def _next_attempt(reporting: Reporting, verification: Verification, waiting: list[Message]) -> int:
-    now = reporting.clock()
+    now, failures = reporting.clock(), verification.feedback_failures + 1
     if all(message.sid is None for message in waiting):
-        return now + SID_WAIT_MS
-    return next_attempt_at(now, verification.feedback_failures + 1, reporting.fraction())
+        return next_search_at(now, failures)
+    return next_attempt_at(now, failures, reporting.fraction())
