@@ -8,7 +8,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterator, Sequence
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, unquote_to_bytes
 
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<userinfo>[^/?#]*@)?(?P<host>\[[^\]/?#]*\]|[^:/?#@]+)(:(?P<port>[0-9]*))?(?P<rest>[/?].*|)",
@@ -92,4 +92,8 @@ def _variants(url: str) -> Iterator[str]:
 def _encoded_anew(rest: str) -> str:
     """A path and query whose query is encoded as HTML forms are, which some of Twilio's products sign."""
     path, mark, query = rest.partition("?")
-    return path + mark + urlencode(parse_qsl(query, keep_blank_values=True), errors="surrogatepass")
+    return path + mark + re.sub(r"[^&=]+", _part_encoded_anew, query)
+
+
+def _part_encoded_anew(part: re.Match[str]) -> str:
+    return quote_plus(unquote_to_bytes(part[0].replace("+", " ").encode("utf-8", "surrogatepass")))
