@@ -2,15 +2,19 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
 
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.records import (
     Item,
     inbound_key,
     lease_key,
+    limit_key_key,
     message_fields,
     outbox_shard,
     plain,
@@ -23,7 +27,7 @@ from otp_feedback.adapters.records import (
 )
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.limits import SLOTS, Limits
+from otp_feedback.domain.limits import SLOTS, Limits, Windows
 from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
 
@@ -35,12 +39,15 @@ NOBODY = "-"
 """Stands in a slot that nobody holds."""
 
 CLIENT_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 3},
+    connect_timeout=0.5,
+    read_timeout=1,
+    retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=20,
 )
-"""One retry layer, in botocore; far below API Gateway's 30 s."""
+"""One retry layer, in botocore: DynamoDB answers in milliseconds, so what takes a second is better asked again."""
+
+LONGEST_CALL_S = 4.0
+"""Seconds that a call with these settings may take: two tries of 1.5 s, and at most 1 s between them."""
 
 _PASSING = frozenset(
     {
@@ -82,43 +89,38 @@ class DynamoDBStore:
         A low-level client made with `CLIENT_CONFIG`.
     table
         The name of the table `Verifications`.
+    time_left
+        Tells the seconds that are left; no call is begun that might outlast them.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str) -> None:
+    def __init__(self, client: DynamoDBClient, table: str, time_left: TimeLeft = unlimited) -> None:
         self._client = client
         self._table = table
+        self._time_left = time_left
 
     def reserve_send(
         self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
     ) -> Recipient | Refused[Recipient]:
-        shifts = ", ".join(
-            f"#s{slot} = if_not_exists(#s{slot - 1}, :zero), #v{slot} = if_not_exists(#v{slot - 1}, :nobody)"
-            for slot in range(SLOTS - 1, 0, -1)
+        return self._reserve_window(
+            recipient_key(recipient),
+            limits.recipient,
+            _Slots(SLOTS, holder),
+            now,
+            writer,
+            " AND (attribute_not_exists(#f) OR #f < :failures)",
+            {":failures": limits.max_failures},
         )
-        windows = {f":w{slot}": now - window for slot, window in limits.windows()}
-        conditions = " AND ".join(
-            f"(attribute_not_exists(#s{slot}) OR #s{slot} <= :w{slot})" for slot, _ in limits.windows()
-        )
-        values = {":zero": 0, ":nobody": NOBODY, ":now": now, ":holder": holder, ":writer": writer}
-        try:
-            item = self._update(
-                recipient_key(recipient),
-                f"SET {shifts}, #s0 = :now, #v0 = :holder, #rb = :writer",
-                f"{conditions} AND (attribute_not_exists(#f) OR #f < :failures)",
-                {**values, **windows, ":failures": limits.max_failures},
-            )
-        except ConditionFailed as failed:
-            return _own_or_refused(failed.item, "rb", writer, read_recipient)
-        return read_recipient(item)
 
     def release_send(self, recipient: bytes, writer: str) -> None:
-        shifts = ", ".join(f"#s{slot} = #s{slot + 1}, #v{slot} = #v{slot + 1}" for slot in range(SLOTS - 1))
-        self._update_if_possible(
-            recipient_key(recipient),
-            f"SET {shifts}, #s9 = :zero, #v9 = :nobody REMOVE #rb",
-            "#rb = :writer",
-            {":zero": 0, ":nobody": NOBODY, ":writer": writer},
-        )
+        self._release_window(recipient_key(recipient), SLOTS, writer)
+
+    def reserve_limit_key(
+        self, limit_key: bytes, now: int, windows: Windows, writer: str
+    ) -> Recipient | Refused[Recipient]:
+        return self._reserve_window(limit_key_key(limit_key), windows, _Slots(windows.daily), now, writer)
+
+    def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
+        self._release_window(limit_key_key(limit_key), windows.daily, writer)
 
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         item = self._get(recipient_key(recipient))
@@ -378,6 +380,48 @@ class DynamoDBStore:
         another_is_due = " OR ".join(f"#ms.#{n}.#f = :due" for n in others)
         return ", #feedback_due_at = :now", f"({another_is_due})", {":now": now}
 
+    def _reserve_window(
+        self,
+        key: str,
+        windows: Windows,
+        slots: "_Slots",
+        now: int,
+        writer: str,
+        condition: str = "",
+        values: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Recipient | Refused[Recipient]:
+        """Shift the slots by one and put `now` into the first, if every window allows it; one update."""
+        shifts = ", ".join(
+            f"#{name}{slot} = if_not_exists(#{name}{slot - 1}, :empty{name})"
+            for slot in range(slots.count - 1, 0, -1)
+            for name in ("s", "v")
+        )
+        conditions = " AND ".join(
+            f"(attribute_not_exists(#s{slot}) OR #s{slot} <= :w{slot})" for slot, _ in windows.by_slot()
+        )
+        limits = {f":w{slot}": now - window for slot, window in windows.by_slot()}
+        empty = {":emptys": 0, ":emptyv": NOBODY} if shifts else {}
+        try:
+            item = self._update(
+                key,
+                f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :writer",
+                conditions + condition,
+                {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **limits, **values},
+            )
+        except ConditionFailed as failed:
+            return _own_or_refused(failed.item, "rb", writer, read_recipient)
+        return read_recipient(item)
+
+    def _release_window(self, key: str, count: int, writer: str) -> None:
+        """Shift the slots back: what fell out of the last one was older than every window."""
+        shifts = "".join(f"#{name}{slot} = #{name}{slot + 1}, " for slot in range(count - 1) for name in ("s", "v"))
+        self._update_if_possible(
+            key,
+            f"SET {shifts}#s{count - 1} = :zero, #v{count - 1} = :nobody REMOVE #rb",
+            "#rb = :writer",
+            {":zero": 0, ":nobody": NOBODY, ":writer": writer},
+        )
+
     def _get(self, key: str) -> Item | None:
         answer = self._call(self._client.get_item, Key=typed({"pk": key}), ConsistentRead=True)
         item: Item | None = answer.get("Item")
@@ -445,6 +489,8 @@ class DynamoDBStore:
         Unavailable
             DynamoDB throttled, failed or did not answer in time.
         """
+        if self._time_left() < LONGEST_CALL_S:
+            raise Unavailable
         try:
             return operation(TableName=self._table, **request)
         except ClientError as error:
@@ -457,6 +503,12 @@ class DynamoDBStore:
             raise
         except (ConnectionError, HTTPClientError) as error:
             raise Unavailable from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Slots:
+    count: int
+    holder: str = NOBODY
 
 
 def _own_or_refused[T](item: Item | None, field: str, writer: str, read: Callable[[Item], T]) -> T | Refused[T]:

@@ -1,5 +1,6 @@
 """Verifications and recipients as DynamoDB items; names are short, as an item over 1 KB costs each write twice."""
 
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,6 +44,11 @@ def recipient_key(recipient: bytes) -> str:
 def inbound_key(inbound_sid: str) -> str:
     """The partition key of an inbound message or call."""
     return f"I#{inbound_sid}"
+
+
+def limit_key_key(limit_key: bytes) -> str:
+    """The partition key of a limit key, given its keyed digest."""
+    return f"K#{limit_key.hex()}"
 
 
 def lease_key(shard: int) -> str:
@@ -126,7 +132,7 @@ def read_verification(item: Item) -> Verification:
 def read_recipient(item: Item) -> Recipient:
     """The recipient that an item holds."""
     fields = plain(item)
-    sends = (int(fields.get(f"s{slot}", 0)) for slot in range(SLOTS))
+    sends = (int(fields[f"s{slot}"]) for slot in itertools.takewhile(lambda n: f"s{n}" in fields, itertools.count()))
     return Recipient(
         sends=tuple(at for at in sends if at),
         holders=tuple(fields[f"v{slot}"] for slot in range(SLOTS) if fields.get(f"s{slot}")),

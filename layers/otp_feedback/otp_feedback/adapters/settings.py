@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.phone import is_fictional
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.texts import Template, TemplateError, parse_templates
@@ -43,6 +43,7 @@ class Settings:
     twilio_region: str | None = None
     twilio_edge: str | None = None
     link_confirms_on_get: bool = False
+    redact_bodies: bool = False
     success_url: str | None = None
     fallback_message_url: str | None = None
     fallback_call_url: str | None = None
@@ -76,6 +77,7 @@ class Settings:
             twilio_region=region,
             twilio_edge=edge,
             link_confirms_on_get=read.choice("OTP_LINK_CONFIRMATION", ("tap", "open")) == "open",
+            redact_bodies=read.choice("OTP_REDACT_BODIES", ("false", "true")) == "true",
             success_url=read.matching("OTP_SUCCESS_URL", _HTTPS_URL, "must be an https URL"),
             fallback_message_url=read.matching("OTP_FALLBACK_MESSAGE_URL", _HTTPS_URL, "must be an https URL"),
             fallback_call_url=read.matching("OTP_FALLBACK_CALL_URL", _HTTPS_URL, "must be an https URL"),
@@ -84,9 +86,16 @@ class Settings:
 
 def _policy(read: "_Reader") -> Policy:
     limits = Limits(
-        interval_s=read.integer("OTP_MESSAGE_INTERVAL_S", 30, 0, 3600),
-        hourly=read.integer("OTP_HOURLY_LIMIT", 5, 1, 10),
-        daily=read.integer("OTP_DAILY_LIMIT", 10, 1, 10),
+        recipient=Windows(
+            interval_s=read.integer("OTP_MESSAGE_INTERVAL_S", 30, 0, 3600),
+            hourly=read.integer("OTP_HOURLY_LIMIT", 5, 1, 10),
+            daily=read.integer("OTP_DAILY_LIMIT", 10, 1, 10),
+        ),
+        limit_key=Windows(
+            interval_s=0,
+            hourly=read.integer("OTP_LIMIT_KEY_HOURLY", 10, 1, 30),
+            daily=read.integer("OTP_LIMIT_KEY_DAILY", 30, 1, 30),
+        ),
         max_attempts=read.integer("OTP_MAX_ATTEMPTS", 5, 1, 5),
     )
     sender = read.matching("OTP_SENDER", _SENDER, _SENDER_RULE)

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Protocol
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.secret import Keys, Mac
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
 
@@ -105,6 +105,14 @@ class Store(Protocol):
         self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
     ) -> Recipient | Refused[Recipient]:
         """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
+
+    def reserve_limit_key(
+        self, limit_key: bytes, now: int, windows: Windows, writer: str
+    ) -> Recipient | Refused[Recipient]:
+        """Take a slot in the windows of a caller's limit key."""
+
+    def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
+        """Give back the slot just taken."""
 
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         """The recipient, consistently."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import MalformedRequest, TooManyMessages, Unavailable
+from otp_feedback.domain.limits import Windows
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.refusals import problem_for
 from otp_feedback.domain.secret import (
@@ -26,6 +27,7 @@ from otp_feedback.usecases.ports import (
     Journal,
     NotSent,
     OutgoingMessage,
+    Recipient,
     Refused,
     SendUnknown,
     Store,
@@ -165,14 +167,13 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         Nothing was sent; which one says why.
     """
     writer = encode_id(out.random_bytes(8))
-    if draft.limited:
-        answer = _reserve_budget(out, draft, writer)
-        if answer is not None:
-            journal.note(replayed="yes")
-            return answer
+    answer = _reserve_budgets(out, draft, writer)
+    if answer is not None:
+        journal.note(replayed="yes")
+        return answer
     refused = draft.write(writer)
     if refused is not None:
-        _release_budget(out, draft, writer)
+        _release_budgets(out, draft, writer)
         return refused
     if draft.outgoing is None:
         journal.note(sid=draft.message.sid)
@@ -180,15 +181,15 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
     sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
         draft.undo(writer)
-        _release_budget(out, draft, writer)
+        _release_budgets(out, draft, writer)
         raise Unavailable
     return sent
 
 
-def _reserve_budget(out: Outbound, draft: Draft, writer: str) -> Sent | None:
-    """Take a slot of the recipient's budget for a message.
+def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
+    """Take a slot of the limit key's budget and one of the recipient's.
 
-    Returns the answer of the request with the same Idempotency-Key where that one holds the slot.
+    Returns the answer of the request with the same Idempotency-Key where that one holds the recipient's slot.
 
     Raises
     ------
@@ -197,26 +198,47 @@ def _reserve_budget(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     Unavailable
         The request that holds the slot does not get on.
     """
+    if not draft.limited:
+        return None
+    _reserve_limit_key(out, draft, writer)
     limits = out.policy.limits
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
     reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
         return None
-    current = reserved.current
-    if current is None:
-        raise Unavailable
+    _release_limit_key(out, draft, writer)
+    current = reserved.current or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
         return _await_other(out, draft.replay)
-    wait_ms = limits.wait_ms(current.sends, now)
-    if current.failures >= limits.max_failures or not wait_ms:
+    if current.failures >= limits.max_failures:
         raise TooManyMessages
-    raise TooManyMessages(retry_after_s=-(-wait_ms // 1000))
+    raise _too_many(limits.recipient, current, now)
 
 
-def _release_budget(out: Outbound, draft: Draft, writer: str) -> None:
+def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
+    limit_key, windows, now = draft.verification.limit_key, out.policy.limits.limit_key, out.clock()
+    if limit_key is None:
+        return
+    reserved = out.store.reserve_limit_key(limit_key, now, windows, writer)
+    if isinstance(reserved, Refused):
+        raise _too_many(windows, reserved.current or Recipient(), now)
+
+
+def _too_many(windows: Windows, current: Recipient, now: int) -> TooManyMessages:
+    """At least a second, for a window may have opened since the refusal."""
+    return TooManyMessages(retry_after_s=max(1, -(-windows.wait_ms(current.sends, now) // 1000)))
+
+
+def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
     if draft.limited:
         out.store.release_send(draft.recipient, writer)
+        _release_limit_key(out, draft, writer)
+
+
+def _release_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
+    if draft.verification.limit_key is not None:
+        out.store.release_limit_key(draft.verification.limit_key, out.policy.limits.limit_key, writer)
 
 
 def already_sent(message: Message, sid: str | None) -> Message:

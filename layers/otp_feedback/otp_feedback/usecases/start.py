@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
+from otp_feedback.domain.limits import canonical_limit_key
 from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
@@ -120,7 +121,7 @@ def _draft(
         template=request.template,
         sender=request.sender or out.policy.sender,
         reference=request.reference,
-        limit_key=keys.index("limit", request.limit_key)[:16] if request.limit_key else None,
+        limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
         is_test=fixed is not None,
     )
@@ -150,6 +151,10 @@ def _identify(out: Outbound, keys: Keys, request: StartRequest, origin: Origin) 
         return new_verification_id(out.random_bytes), None
     digest = keys.index("idempotency", origin.caller, origin.idempotency_key)
     return encode_id(digest[:ID_BYTES]), _fingerprint(keys, request)
+
+
+def _limit_key(keys: Keys, text: str | None) -> bytes | None:
+    return keys.index("limit", canonical_limit_key(text))[:16] if text is not None else None
 
 
 def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
