@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.another import AnotherRequest
@@ -13,22 +14,113 @@ from otp_feedback.usecases.ports import Expectation
 from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import StartRequest
 
-Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)", max_length=64)]
-Number = Annotated[str, Meta(max_length=64, description="E.164: + and 7 to 15 digits", examples=["+4915112345678"])]
-CallerSecret = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{4,12}$(?!\n)", max_length=12)]
-MessageSid = Annotated[str, Meta(pattern=r"^(SM|MM)[0-9a-fA-F]{32}$(?!\n)", max_length=34)]
+ActionName = Literal["code", "link", "password", "reply", "caller"]
+ProvenBy = Annotated[
+    Literal["secret", "sender", "caller"],
+    Meta(
+        description="What the confirmation proves: a secret came back, a message or call came from the number "
+        "(which can be forged), or the caller says so."
+    ),
+]
+
+# A pattern under extra_json_schema is for openapi.yaml alone: the domain checks it, and says more when it refuses.
+Number = Annotated[
+    str,
+    Meta(
+        max_length=64,
+        description="A phone number in E.164: `+` and 7 to 15 digits.",
+        examples=["+4915112345678"],
+        extra_json_schema={"pattern": r"^\+[1-9][0-9]{6,14}$(?!\n)"},
+    ),
+]
+Reference = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)",
+        max_length=64,
+        description="The caller's own name for it, such as a user's or an order's id.",
+        examples=["order-4711"],
+    ),
+]
+CallerSecret = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9]{4,12}$(?!\n)",
+        max_length=12,
+        description="The secret that the caller made itself. Only with action `caller`.",
+        examples=["7QX2M9"],
+    ),
+]
+MessageSid = Annotated[
+    str,
+    Meta(
+        pattern=r"^(SM|MM)[0-9a-fA-F]{32}$(?!\n)",
+        max_length=34,
+        description="Twilio's SID of a message. Given to action `caller`, that message counts as sent and no other is.",
+        examples=["SM0123456789abcdef0123456789abcdef"],
+    ),
+]
+VerificationId = Annotated[
+    str,
+    Meta(
+        pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$(?!\n)",
+        description="128 random bits, base64url.",
+        examples=["AAECAwQFBgcICQoLDA0ODw"],
+    ),
+]
+Timestamp = Annotated[
+    str,
+    Meta(
+        pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$(?!\n)",
+        description="RFC 3339 in UTC, with milliseconds.",
+        examples=["2026-01-31T12:00:00.000Z"],
+        extra_json_schema={"format": "date-time"},
+    ),
+]
+MessageNumber = Annotated[int, Meta(ge=1, le=3, description="A message's number in its verification.", examples=[1])]
+SentSid = Annotated[
+    MessageSid,
+    Meta(description="Twilio's SID of the message; absent while Twilio has not answered, and for a test recipient."),
+]
+Locale = Annotated[
+    str,
+    Meta(
+        max_length=35,
+        description="The language of the text, as a BCP 47 tag; without it the number's country decides.",
+        examples=["de"],
+    ),
+]
+TemplateName = Annotated[
+    str, Meta(max_length=64, description="The name of one of the stack's own texts.", examples=["login"])
+]
+SenderName = Annotated[
+    str,
+    Meta(
+        max_length=64, description="One of the stack's senders, in place of the default one.", examples=["+14155550100"]
+    ),
+]
+LimitKey = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=256,
+        description="What a limit beside the recipient's is counted by, such as the user's network address.",
+        examples=["203.0.113.7"],
+    ),
+]
+ErrorCode = Annotated[int, Meta(description="Twilio's code of a refusal or a failed delivery.", examples=[30003])]
 
 
 class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """The body of `POST /verifications`."""
 
     to: Number
-    action: Literal["code", "link", "password", "reply", "caller"]
-    locale: Annotated[str, Meta(max_length=35)] | None = None
+    action: Annotated[ActionName, Meta(description="What the recipient is to do.")]
+    locale: Locale | None = None
     reference: Reference | None = None
-    template: Annotated[str, Meta(max_length=64)] | None = None
-    sender: Annotated[str, Meta(max_length=64)] | None = None
-    limit_key: Annotated[str, Meta(min_length=1, max_length=256)] | None = None
+    template: TemplateName | None = None
+    sender: SenderName | None = None
+    limit_key: LimitKey | None = None
     secret: CallerSecret | None = None
     sid: MessageSid | None = None
 
@@ -68,7 +160,10 @@ class Expect(Struct, forbid_unknown_fields=True, frozen=True):
 class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /verifications/{verification_id}/check`."""
 
-    secret: Annotated[str, Meta(min_length=1, max_length=64)]
+    secret: Annotated[
+        str,
+        Meta(min_length=1, max_length=64, description="The code or password as it was entered.", examples=["123456"]),
+    ]
     expect: Expect | None = None
 
     def expectation(self) -> Expectation:
@@ -79,7 +174,7 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
 class ConfirmBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /verifications/{verification_id}/confirm`: which message, where several were sent."""
 
-    message: Annotated[int, Meta(ge=1, le=3)] | None = None
+    message: MessageNumber | None = None
 
 
 class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -89,17 +184,22 @@ class CancelBody(Struct, forbid_unknown_fields=True, frozen=True):
 class SentMessage(Struct, frozen=True, omit_defaults=True):
     """The message that was sent."""
 
-    number: int
-    status: Literal["accepted", "unknown"]
-    sid: str | None = None
+    number: MessageNumber
+    status: Annotated[
+        Literal["accepted", "unknown"],
+        Meta(
+            description="`unknown` where Twilio did not answer: the message may have been sent, and its secret counts."
+        ),
+    ]
+    sid: SentSid | None = None
 
 
 class SentAnswer(Struct, frozen=True):
     """The answer to a start, or to another message."""
 
-    verification_id: str
+    verification_id: VerificationId
     status: Literal["pending"]
-    expires_at: str
+    expires_at: Timestamp
     message: SentMessage
 
     @classmethod
@@ -114,29 +214,38 @@ class SentAnswer(Struct, frozen=True):
 class MessageView(Struct, frozen=True, omit_defaults=True):
     """One message of a verification."""
 
-    number: int
-    status: str
-    feedback: Literal["none", "due", "reported", "rejected"]
-    sent_at: str
-    expires_at: str
-    sid: str | None = None
-    error_code: int | None = None
+    number: MessageNumber
+    status: Annotated[
+        str,
+        Meta(
+            description="Where the message stands, as Twilio's callbacks tell.",
+            extra_json_schema={"enum": [delivery.status for delivery in Delivery]},
+        ),
+    ]
+    feedback: Annotated[
+        Literal["none", "due", "reported", "rejected"],
+        Meta(description="Whether it is reported to Twilio that the message was acted on."),
+    ]
+    sent_at: Timestamp
+    expires_at: Timestamp
+    sid: SentSid | None = None
+    error_code: ErrorCode | None = None
 
 
 class VerificationView(Struct, frozen=True, omit_defaults=True):
     """The answer to `GET /verifications/{verification_id}`."""
 
-    verification_id: str
+    verification_id: VerificationId
     status: Literal["pending", "confirmed", "canceled", "expired", "locked"]
-    action: Literal["code", "link", "password", "reply", "caller"]
-    created_at: str
-    expires_at: str
-    attempts_left: int
-    messages: list[MessageView]
-    reference: str | None = None
-    confirmed_at: str | None = None
-    message: int | None = None
-    proof: Literal["secret", "sender", "caller"] | None = None
+    action: ActionName
+    created_at: Timestamp
+    expires_at: Annotated[Timestamp, Meta(description="When its last live message ends.")]
+    attempts_left: Annotated[int, Meta(ge=0, le=5, description="Guesses that it still takes.")]
+    messages: Annotated[list[MessageView], Meta(min_length=1, max_length=3)]
+    reference: Reference | None = None
+    confirmed_at: Timestamp | None = None
+    message: Annotated[MessageNumber, Meta(description="The message that was acted on.")] | None = None
+    proof: ProvenBy | None = None
 
     @classmethod
     def of(cls, verification: Verification, now: int) -> "VerificationView":
@@ -171,12 +280,12 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
 class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
     """The answer to a check or a confirmation that succeeded."""
 
-    verification_id: str
+    verification_id: VerificationId
     status: Literal["confirmed"]
-    proof: Literal["secret", "sender", "caller"]
-    message: int
-    confirmed_at: str
-    reference: str | None = None
+    proof: ProvenBy
+    message: Annotated[MessageNumber, Meta(description="The message that was acted on.")]
+    confirmed_at: Timestamp
+    reference: Reference | None = None
 
     @classmethod
     def of(cls, verification: Verification) -> "ConfirmedAnswer":
@@ -197,7 +306,7 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
 class CanceledAnswer(Struct, frozen=True):
     """The answer to a cancellation."""
 
-    verification_id: str
+    verification_id: VerificationId
     status: Literal["canceled"] = "canceled"
 
 
