@@ -4,13 +4,12 @@ SHELL := /bin/sh
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
-SAM := PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam
+SAM := PYTHONPATH= PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam
 SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local tests benchmarks)
 ARGS ?=
 
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
-export AWS_DEFAULT_REGION ?= us-east-1
 
 .PHONY: help setup demo dev test test-build check lint format openapi template-lint build requirements clean
 
@@ -57,8 +56,8 @@ openapi: setup ## Write openapi.yaml from the code
 	mv openapi.yaml.new openapi.yaml
 
 template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt ## Check the template with SAM, cfn-lint and checkov
-	$(SAM) validate --lint
-	$(PY) -m cfnlint --include-checks I --template template.yaml
+	$(SAM) validate --lint --region us-east-1
+	.venv/bin/cfn-lint --include-checks I --template template.yaml
 	.venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --skip-download
 
 build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/

@@ -1,0 +1,179 @@
+"""What an emulator of CloudFormation can create of the stack, it creates."""
+
+import json
+import re
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from tests.template.expanded import ROOT, choose, expanded, resources, source
+
+CREATED = {
+    "AWS::CloudWatch::Dashboard",
+    "AWS::DynamoDB::Table",
+    "AWS::Logs::LogGroup",
+    "AWS::SNS::Topic",
+}
+ALARMS = {
+    "FeedbackAgeAlarm",
+    "FeedbackRejectedAlarm",
+    "RetryStoppedAlarm",
+    "SendFailedAlarm",
+    "WrongSecretAlarm",
+    "ConversionAlarm",
+    "ErrorsAlarm",
+    "ThrottlesAlarm",
+}
+STACK = "otp-feedback-test"
+
+
+@pytest.fixture
+def stack(monkeypatch):
+    """What moto's CloudFormation can create of the stack, by logical id; the rest is only named."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    template = expanded()
+    created = {name: r for name, r in template["Resources"].items() if r["Type"] in CREATED}
+    template["Resources"] = named(created, set(template["Resources"]) - set(created))
+    for unused in ("Outputs", "Rules", "Metadata", "Globals"):
+        template.pop(unused, None)
+    with mock_aws():
+        boto3.client("cloudformation").create_stack(
+            StackName=STACK,
+            TemplateBody=json.dumps(template),
+            Parameters=[
+                {"ParameterKey": name, "ParameterValue": value}
+                for name, value in {
+                    "AppName": "Acme",
+                    "Sender": "+14155550100",
+                    "Countries": "US",
+                    "AlarmEmail": "ops@example.com",
+                }.items()
+            ],
+        )
+        described = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        yield {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in described}
+
+
+def named(value, others):
+    """Write the name of each resource that is not created in place of a reference to it."""
+    if isinstance(value, list):
+        return [named(item, others) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if value.get("Ref") in others:
+        return value["Ref"]
+    if "Fn::Sub" in value:
+        return {"Fn::Sub": re.sub(r"\$\{(" + "|".join(sorted(others)) + r")\}", r"\1", value["Fn::Sub"])}
+    return {key: named(item, others) for key, item in value.items()}
+
+
+def test_the_table(stack):
+    client = boto3.client("dynamodb")
+    table = client.describe_table(TableName=stack["VerificationsTable"])["Table"]
+    assert table["BillingModeSummary"]["BillingMode"] == "PAY_PER_REQUEST"
+    assert table["KeySchema"] == [{"AttributeName": "pk", "KeyType": "HASH"}]
+    [index] = table["GlobalSecondaryIndexes"]
+    assert index["IndexName"] == "feedback-due"
+    assert index["Projection"]["ProjectionType"] == "KEYS_ONLY"
+    assert [key["AttributeName"] for key in index["KeySchema"]] == ["feedback_shard", "feedback_due_at"]
+    assert table["StreamSpecification"]["StreamViewType"] == "NEW_AND_OLD_IMAGES"
+
+
+def test_the_secret_has_a_random_root_and_nothing_else(stack):
+    generator = resources("AWS::SecretsManager::Secret")["StackSecret"]["GenerateSecretString"]
+    template = json.loads(generator.pop("SecretStringTemplate"))
+    key = generator.pop("GenerateStringKey")
+    root = boto3.client("secretsmanager").get_random_password(**generator)["RandomPassword"]
+    assert template | {key: root} == {"root": root}
+    assert re.fullmatch(r"[A-Za-z0-9]{64}", root)
+
+
+def test_cloudwatch_accepts_the_alarms(stack):
+    client = boto3.client("cloudwatch")
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        concrete = choose(alarm, {"HasAlarmTopic": True})
+        text = re.sub(r'\{"(Ref|Fn::Sub)": "([^"]+)"\}', r'"\2"', json.dumps(concrete))
+        client.put_metric_alarm(AlarmName=name, **json.loads(text))
+    described = client.describe_alarms()["MetricAlarms"]
+    assert {alarm["AlarmName"] for alarm in described} == ALARMS
+
+
+def test_log_groups_forget(stack):
+    groups = boto3.client("logs").describe_log_groups()["logGroups"]
+    assert {group["retentionInDays"] for group in groups} == {30}
+
+
+def test_the_address_for_alarms_is_subscribed(stack):
+    [subscription] = boto3.client("sns").list_subscriptions()["Subscriptions"]
+    assert subscription["Endpoint"] == "ops@example.com"
+
+
+def test_what_cannot_be_replaced_is_retained_and_can_be_restored():
+    for name in ("VerificationsTable", "StackSecret"):
+        resource = source()["Resources"][name]
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+    table = resources("AWS::DynamoDB::Table")["VerificationsTable"]
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_the_secrets_generator_is_never_edited():
+    secret = resources("AWS::SecretsManager::Secret")["StackSecret"]
+    assert secret["GenerateSecretString"] == {
+        "SecretStringTemplate": "{}",
+        "GenerateStringKey": "root",
+        "PasswordLength": 64,
+        "ExcludePunctuation": True,
+    }
+
+
+def test_the_alarms():
+    alarms = resources("AWS::CloudWatch::Alarm")
+    assert set(alarms) == ALARMS
+    for name, alarm in alarms.items():
+        assert alarm["AlarmDescription"], name
+        assert len(alarm["AlarmActions"]) == 2, name
+        shown = [query for query in alarm["Metrics"] if query.get("ReturnData", True)]
+        assert len(shown) == (2 if "ThresholdMetricId" in alarm else 1), name
+
+
+def test_alarms_and_dashboard_look_at_metrics_that_the_functions_write():
+    package = [path.read_text() for path in _sources()]
+    written = {name for text in package for name in re.findall(r"\"([A-Z][A-Za-z]+)\"", text)}
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        for query in alarm["Metrics"]:
+            metric = query.get("MetricStat", {}).get("Metric", {})
+            if isinstance(metric.get("Namespace"), dict):
+                assert metric["Namespace"] == {"Fn::Sub": "OtpFeedback/${AWS::StackName}"}
+                assert metric["MetricName"] in written, name
+
+
+def _sources():
+    yield from (ROOT / "layers/otp_feedback").rglob("*.py")
+    yield from (ROOT / "functions").rglob("*.py")
+
+
+def test_the_dashboard_is_json():
+    text = resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"]
+    widgets = json.loads(text)["widgets"]
+    assert len(widgets) == 8
+    places = {(widget["x"], widget["y"]) for widget in widgets}
+    assert len(places) == len(widgets)
+
+
+def test_the_outputs():
+    assert set(expanded()["Outputs"]) == {
+        "ApiUrl",
+        "ApiId",
+        "SendFunctionArn",
+        "TableName",
+        "SecretArn",
+        "BaseUrlParameterName",
+        "DashboardUrl",
+        "ApiLogGroupName",
+    }
+    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Ref": "SendOtpFunctionAliaslive"}

@@ -1,0 +1,165 @@
+"""How the functions are set up."""
+
+import re
+
+import pytest
+
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.domain.errors import ConfigurationError
+from tests.template.expanded import FUNCTIONS, ROOT, choose, environment, resources, source
+
+SETTINGS = {
+    "OTP_TABLE",
+    "OTP_SECRET_ARN",
+    "OTP_PUBLIC_BASE_URL",
+    "OTP_BASE_URL_PARAMETER",
+    "OTP_TWILIO_BASE_URL",
+    "OTP_TWILIO_REGION",
+    "OTP_TWILIO_EDGE",
+    "OTP_SENDER",
+    "OTP_ALLOWED_SENDERS",
+    "OTP_APP_NAME",
+    "OTP_CODE_DIGITS",
+    "OTP_LIFETIME_S",
+    "OTP_MAX_ATTEMPTS",
+    "OTP_MAX_MESSAGES",
+    "OTP_MESSAGE_INTERVAL_S",
+    "OTP_HOURLY_LIMIT",
+    "OTP_DAILY_LIMIT",
+    "OTP_COUNTRIES",
+    "OTP_FEEDBACK_TIMEOUT_MS",
+    "OTP_REPORT_LATE_ACTIONS",
+    "OTP_LINK_CONFIRMATION",
+    "OTP_RECORD_DAYS",
+    "OTP_DOMAIN",
+    "OTP_APP_HASH",
+    "OTP_SUCCESS_URL",
+    "OTP_FALLBACK_MESSAGE_URL",
+    "OTP_FALLBACK_CALL_URL",
+    "OTP_REPLY_KEYWORD",
+    "OTP_TEMPLATES",
+    "OTP_TEST_RECIPIENTS",
+    "OTP_STAGE",
+}
+GIVEN = {
+    "Sender": "+14155550100",
+    "AppName": "Acme",
+    "Countries": "US,DE",
+    "VerificationsTable": "t",
+    "StackSecret": "s",
+}
+
+
+def resolved(function):
+    """A function's environment with the template's defaults."""
+    parameters = {name: p.get("Default") for name, p in source()["Parameters"].items()} | GIVEN
+    values = {}
+    for name, value in environment(function).items():
+        chosen = value if isinstance(value, str) else parameters.get(value.get("Ref", ""), value.get("Fn::Sub"))
+        values[name] = str(chosen)
+    return values
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_has_every_variable_that_it_reads(function):
+    variables = environment(function)
+    assert {name for name in variables if name.startswith("OTP_")} == SETTINGS
+    assert variables["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[function]
+    assert variables["RES_OPTIONS"] == "timeout:1 attempts:2"
+
+
+def test_no_setting_is_read_that_the_template_does_not_set():
+    package = (ROOT / "layers/otp_feedback/otp_feedback").rglob("*.py")
+    read = {name for file in package for name in re.findall(r"\"(OTP_[A-Z_]+)\"", file.read_text())}
+    assert read <= SETTINGS
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_the_defaults_are_settings_that_the_functions_accept(function):
+    read = Settings.from_environ(resolved(function))
+    assert read == Settings.from_environ(
+        {name: value for name, value in resolved(function).items() if name in REQUIRED}
+    ), "the template's defaults are the code's"
+
+
+REQUIRED = {
+    "OTP_TABLE",
+    "OTP_SECRET_ARN",
+    "OTP_SENDER",
+    "OTP_APP_NAME",
+    "OTP_COUNTRIES",
+    "OTP_BASE_URL_PARAMETER",
+    "OTP_STAGE",
+}
+
+
+def test_the_template_takes_the_senders_that_the_code_takes():
+    pattern = re.compile(source()["Parameters"]["Sender"]["AllowedPattern"])
+    for sender in ("+14155550100", "MG" + "0a" * 16, "Acme", "Acme 24", "whatsapp:+14155550100"):
+        assert pattern.fullmatch(sender)
+        Settings.from_environ(resolved("SendOtpFunction") | {"OTP_SENDER": sender})
+    for sender in ("14155550100", "AC" + "0" * 32, "SM" + "0" * 32, "TwelveLetter", "+0123456789", ""):
+        assert not pattern.fullmatch(sender)
+        with pytest.raises(ConfigurationError):
+            Settings.from_environ(resolved("SendOtpFunction") | {"OTP_SENDER": sender})
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_logs_to_its_own_group_for_a_limited_time(function):
+    properties = resources("AWS::Lambda::Function")[function]
+    group = f"{function.removesuffix('Function')}LogGroup"
+    assert properties["LoggingConfig"]["LogGroup"] == {"Ref": group}
+    assert resources("AWS::Logs::LogGroup")[group]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+def test_every_log_group_has_a_retention():
+    groups = resources("AWS::Logs::LogGroup")
+    assert len(groups) == len(FUNCTIONS) + 1
+    assert all("RetentionInDays" in group for group in groups.values())
+
+
+@pytest.mark.parametrize("function", sorted(FUNCTIONS))
+def test_a_function_runs_on_the_chosen_processor_with_both_layers(function):
+    properties = resources("AWS::Lambda::Function")[function]
+    assert properties["Runtime"] == "python3.13"
+    assert properties["Architectures"] == [{"Ref": "Architecture"}]
+    assert source()["Parameters"]["Architecture"]["Default"] == "arm64"
+    assert [re.sub(r"[0-9a-f]{10}$", "", layer["Ref"]) for layer in properties["Layers"]] == [
+        "DependenciesLayer",
+        "OtpFeedbackLayer",
+    ]
+
+
+@pytest.mark.parametrize("function", ["SendOtpFunction", "ConfirmActionFunction", "TrackDeliveryFunction"])
+def test_a_function_ends_before_whoever_waits_for_it(function):
+    waits = 15 if function == "TrackDeliveryFunction" else 30
+    assert resources("AWS::Lambda::Function")[function]["Timeout"] < waits
+
+
+@pytest.mark.parametrize("name", ["Send", "Confirm", "Track"])
+def test_concurrency_is_reserved_only_where_asked_for(name):
+    function = next(f for f in FUNCTIONS if f.startswith(name))
+    properties = resources("AWS::Lambda::Function")[function]
+    assert "ReservedConcurrentExecutions" not in choose(properties, {})
+    chosen = choose(properties, {f"Reserves{name}": True})
+    assert chosen["ReservedConcurrentExecutions"] == {"Ref": f"{name}ReservedConcurrency"}
+
+
+def test_what_is_invoked_asynchronously_is_not_tried_again():
+    configs = resources("AWS::Lambda::EventInvokeConfig")
+    for function in ("SendOtpFunction", "RetryFeedbackFunction"):
+        config = configs[f"{function}EventInvokeConfig"]
+        assert config["MaximumRetryAttempts"] == 0
+        assert (
+            config["Qualifier"] == {"Fn::GetAtt": [next_version(function), "Version"]} or config["Qualifier"] == "live"
+        )
+
+
+def next_version(function):
+    return next(name for name in resources("AWS::Lambda::Version") if name.startswith(f"{function}Version"))
+
+
+def test_the_outbox_is_worked_through_every_minute():
+    rule = resources("AWS::Events::Rule")["RetryFeedbackFunctionEveryMinute"]
+    assert rule["ScheduleExpression"] == "rate(1 minute)"
+    assert [target["Arn"] for target in rule["Targets"]] == [{"Ref": "RetryFeedbackFunctionAliaslive"}]

@@ -1,0 +1,65 @@
+"""What CloudFormation makes of the template: in which order, and what an update replaces."""
+
+from tests.template.expanded import FUNCTIONS, cycle, environment, expand, expanded, references, resources, source
+
+
+def aliases(template):
+    return {
+        name: resource["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        for name, resource in template["Resources"].items()
+        if resource["Type"] == "AWS::Lambda::Alias"
+    }
+
+
+def test_nothing_depends_on_itself():
+    assert cycle(expanded()) == []
+
+
+def test_the_search_for_cycles_finds_the_one_that_linters_pass():
+    template = source()
+    variables = template["Globals"]["Function"]["Environment"]["Variables"]
+    variables["OTP_PUBLIC_BASE_URL"] = {"Fn::Sub": "https://${Api}.example"}
+    assert {"Api", "SendOtpFunction"} & set(cycle(expand(template)))
+
+
+def test_everything_that_is_named_exists():
+    template = expanded()
+    known = set(template["Resources"]) | set(template["Parameters"])
+    named = {name for name in references([template["Resources"], template["Outputs"]]) if not name.startswith("AWS::")}
+    assert named - known == set()
+
+
+def test_every_parameter_is_used():
+    template = expanded()
+    used = set(references([template["Resources"], template["Conditions"], template["Outputs"], template["Rules"]]))
+    assert set(template["Parameters"]) - used == set()
+
+
+def test_a_change_of_a_layer_alone_moves_every_alias():
+    before = aliases(expanded())
+    assert len(before) == len(FUNCTIONS)
+    for layer in ("DependenciesLayer", "OtpFeedbackLayer"):
+        after = aliases(expand(source(), {layer: "another-key"}))
+        assert set(after) == set(before)
+        assert all(after[alias] != before[alias] for alias in before)
+
+
+def test_a_change_of_a_setting_moves_every_alias():
+    template = source()
+    template["Globals"]["Function"]["Environment"]["Variables"]["OTP_SENDER"] = "+14155550100"
+    after = aliases(expand(template))
+    assert all(after[alias] != version for alias, version in aliases(expanded()).items())
+
+
+def test_the_same_packages_change_nothing():
+    assert aliases(expand(source())) == aliases(expanded())
+
+
+def test_names_leave_room_for_another_stack():
+    fixed = {"TableName", "FunctionName", "LogGroupName", "RoleName", "AlarmName", "TopicName", "DashboardName"}
+    for kind in {resource["Type"] for resource in expanded()["Resources"].values()}:
+        for name, properties in resources(kind).items():
+            assert kind.startswith("AWS::Lambda::") or not fixed & set(properties), name
+    assert not any("FunctionName" in function for function in resources("AWS::Lambda::Function").values())
+    assert "${AWS::StackName}" in resources("AWS::SSM::Parameter")["BaseUrlParameter"]["Name"]["Fn::Sub"]
+    assert "${AWS::StackName}" in environment("SendOtpFunction")["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]

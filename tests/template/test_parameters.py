@@ -1,0 +1,148 @@
+"""Bad parameters are refused before anything is created."""
+
+import re
+
+import pytest
+
+from tests.template.expanded import source
+
+REFUSED = {
+    "AppName": ["", "x" * 41, "two\nlines"],
+    "Sender": ["14155550100", "AC" + "0" * 32, "SM" + "0" * 32, "TwelveLetter", "whatsapp:14155550100", ""],
+    "AllowedSenders": ["14155550100", "+14155550100,", "+14155550100;Acme", ",Acme"],
+    "Countries": ["", "us", "USA", "US,", "US DE", "US,*"],
+    "WebOtpDomain": ["https://example.com", "Example.com", "example"],
+    "AndroidAppHash": ["short", "twelve+chars", "elevenchar!"],
+    "SuccessUrl": ["http://example.com", "example.com", "https://"],
+    "FallbackMessageUrl": ["http://example.com"],
+    "FallbackCallUrl": ["ftp://example.com"],
+    "ReplyKeyword": ["two words", "x" * 21],
+    "TwilioRegion": ["ireland", "IE1"],
+    "TwilioEdge": ["dublin1", "-dublin"],
+    "JwtIssuer": ["http://issuer.example", "issuer"],
+    "JwtAudience": ["a, b", ",a", "a,"],
+    "PublicBaseUrl": ["http://example.com", "https://example.com/"],
+    "CustomDomain": ["https://otp.example.com"],
+    "CertificateArn": ["arn:aws:iam::123456789012:server-certificate/x"],
+    "HostedZoneId": ["example.com"],
+    "AlarmEmail": ["nobody", "a b@example.com"],
+    "AlarmTopicArn": ["arn:aws:sqs:eu-west-1:123456789012:queue"],
+    "KmsKeyArn": ["alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"],
+    "TestRecipients": ["+15005550100=123456", '{"15005550100": "123456"}', '{"+15005550100": "12"}'],
+    "Templates": ["[]", "{"],
+    "TwilioBaseUrl": ["ftp://example.com"],
+}
+ACCEPTED = {
+    "AppName": ["Acme", "Bäckerei Müller"],
+    "Sender": ["+14155550100", "MG" + "0f" * 16, "Acme", "24 7 Acme", "whatsapp:+14155550100"],
+    "AllowedSenders": ["", "+14155550100", "Acme,+14155550100,MG" + "0" * 32],
+    "Countries": ["*", "US", "US,CA,DE"],
+    "SuccessUrl": ["", "https://example.com/done?from=otp"],
+    "JwtIssuer": ["", "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc"],
+    "JwtAudience": ["", "one", "one,https://api.example/two"],
+    "PublicBaseUrl": ["", "https://example.com", "https://example.com/otp"],
+    "CertificateArn": ["", "arn:aws:acm:eu-west-1:123456789012:certificate/12345678-1234"],
+    "HostedZoneId": ["", "Z0123456789ABC"],
+    "AlarmEmail": ["", "ops@example.com"],
+    "KmsKeyArn": ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
+    "TestRecipients": ["", '{"+15005550100": "123456"}', '{"+15005550100":"123456", "+15005550101": "654321"}'],
+    "Templates": ["", '{"code": {"en": "{code}"}}'],
+    "TwilioBaseUrl": ["", "http://127.0.0.1:8081"],
+    "ReplyKeyword": ["", "YES"],
+}
+RANGES = {
+    "CodeDigits": (6, 10),
+    "LifetimeSeconds": (60, 600),
+    "MaxAttempts": (1, 5),
+    "MaxMessages": (1, 3),
+    "MessageIntervalSeconds": (0, 3600),
+    "HourlyLimit": (1, 10),
+    "DailyLimit": (1, 10),
+    "RecordDays": (1, 90),
+    "FeedbackTimeoutMs": (0, 5000),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in REFUSED.items() for value in values])
+def test_a_value_of_the_wrong_shape_is_refused(name, value):
+    assert not re.fullmatch(source()["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in ACCEPTED.items() for value in values])
+def test_a_value_of_the_right_shape_is_accepted(name, value):
+    assert re.fullmatch(source()["Parameters"][name]["AllowedPattern"], value)
+
+
+@pytest.mark.parametrize("name", sorted(RANGES))
+def test_a_number_has_its_range(name):
+    parameter = source()["Parameters"][name]
+    assert (parameter["MinValue"], parameter["MaxValue"]) == RANGES[name]
+    assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"]
+
+
+def test_every_free_text_has_a_pattern_and_says_what_is_wrong():
+    for name, parameter in source()["Parameters"].items():
+        assert parameter["Description"], name
+        if parameter["Type"] == "String" and "AllowedValues" not in parameter:
+            assert parameter["AllowedPattern"].startswith("^(")
+            assert parameter["AllowedPattern"].endswith(")$")
+            assert parameter["ConstraintDescription"], name
+
+
+def test_defaults_meet_their_own_constraints():
+    for name, parameter in source()["Parameters"].items():
+        if "Default" not in parameter:
+            continue
+        if "AllowedPattern" in parameter:
+            assert re.fullmatch(parameter["AllowedPattern"], parameter["Default"]), name
+        if "AllowedValues" in parameter:
+            assert parameter["Default"] in parameter["AllowedValues"], name
+
+
+def test_only_what_nobody_can_guess_must_be_given():
+    parameters = source()["Parameters"]
+    assert {name for name, p in parameters.items() if "Default" not in p} == {"AppName", "Sender", "Countries"}
+
+
+def test_every_parameter_stands_in_one_group():
+    interface = source()["Metadata"]["AWS::CloudFormation::Interface"]
+    grouped = [name for group in interface["ParameterGroups"] for name in group["Parameters"]]
+    assert sorted(grouped) == sorted(source()["Parameters"])
+
+
+def holds(expression, parameters):
+    if "Fn::Not" in expression:
+        return not holds(expression["Fn::Not"][0], parameters)
+    first, second = expression["Fn::Equals"]
+    return parameters[first["Ref"]] == second
+
+
+@pytest.mark.parametrize(
+    ("given", "accepted"),
+    [
+        ({}, True),
+        ({"TwilioRegion": "ie1"}, False),
+        ({"TwilioEdge": "dublin"}, False),
+        ({"TwilioRegion": "ie1", "TwilioEdge": "dublin"}, True),
+        ({"JwtIssuer": "https://issuer.example"}, False),
+        ({"JwtAudience": "api"}, False),
+        ({"JwtIssuer": "https://issuer.example", "JwtAudience": "api"}, True),
+        ({"CustomDomain": "otp.example.com"}, False),
+        ({"CustomDomain": "otp.example.com", "CertificateArn": "arn"}, True),
+        ({"CustomDomain": "otp.example.com", "CertificateArn": "arn", "PublicBaseUrl": "https://x.example"}, False),
+        ({"HostedZoneId": "Z123"}, False),
+        ({"TestRecipients": '{"+15005550100": "123456"}'}, False),
+        ({"TestRecipients": '{"+15005550100": "123456"}', "Stage": "staging"}, True),
+        ({"TwilioBaseUrl": "http://127.0.0.1:8081"}, False),
+        ({"TwilioBaseUrl": "http://127.0.0.1:8081", "Stage": "development"}, True),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(given, accepted):
+    parameters = {name: p.get("Default", "x") for name, p in source()["Parameters"].items()} | given
+    broken = [
+        name
+        for name, rule in source()["Rules"].items()
+        if holds(rule["RuleCondition"], parameters)
+        and not all(holds(assertion["Assert"], parameters) for assertion in rule["Assertions"])
+    ]
+    assert (not broken) is accepted
