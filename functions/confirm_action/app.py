@@ -21,6 +21,7 @@ from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.http import HttpFunction, HttpRequest, Route
+from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.pages import asking_page, html_reply, redirect_verb, result_page, twiml_reply
 from otp_feedback.adapters.problems import Reply, problem_reply
@@ -47,10 +48,13 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     settings = Settings.from_environ(environ)
+    invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
-    store = DynamoDBStore(aws.client("dynamodb"), settings.table)
+    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
     twilio = TwilioClient(
-        vault.credentials, api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url)
+        vault.credentials,
+        api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
+        time_left=invocation.time_left_s,
     )
     reporting = Reporting(store, twilio, clock, random.random, settings.policy, CircuitBreaker())
     inbound = Inbound(reporting, vault, secrets.token_bytes)
@@ -59,7 +63,7 @@ def make_handler(
         **_public_routes(inbound, settings),
         **_webhook_routes(inbound, settings, vault),
     }
-    return HttpFunction(SERVICE, make_logger(SERVICE), routes)
+    return HttpFunction(SERVICE, make_logger(SERVICE), invocation, routes)
 
 
 def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:

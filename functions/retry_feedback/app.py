@@ -9,6 +9,7 @@ from typing import Any
 from otp_feedback.adapters import aws
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import RequestJournal, make_logger
 from otp_feedback.adapters.parallel import in_parallel
 from otp_feedback.adapters.settings import Settings
@@ -30,11 +31,14 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     settings = Settings.from_environ(environ)
+    invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
     reporting = Reporting(
-        store=DynamoDBStore(aws.client("dynamodb"), settings.table),
+        store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
         twilio=TwilioClient(
-            vault.credentials, api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url)
+            vault.credentials,
+            api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
+            time_left=invocation.time_left_s,
         ),
         clock=clock,
         fraction=random.random,
@@ -45,6 +49,7 @@ def make_handler(
 
     def handle(_event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()
+        invocation.begin(context)
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id)
         try:

@@ -15,6 +15,7 @@ from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.http import HttpFunction, HttpRequest, convert, require_idempotency_key
+from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import RequestJournal, make_logger
 from otp_feedback.adapters.problems import Reply
 from otp_feedback.adapters.settings import Settings
@@ -34,13 +35,16 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     settings = Settings.from_environ(environ)
+    invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
     logger = make_logger(SERVICE)
     out = Outbound(
-        store=DynamoDBStore(aws.client("dynamodb"), settings.table),
+        store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
         twilio=TwilioClient(
-            vault.credentials, api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url)
+            vault.credentials,
+            api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
+            time_left=invocation.time_left_s,
         ),
         vault=vault,
         clock=clock,
@@ -64,6 +68,7 @@ def make_handler(
 
     def invoked_directly(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()
+        invocation.begin(context)
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id, route="direct")
         try:
@@ -84,6 +89,7 @@ def make_handler(
     over_http = HttpFunction(
         SERVICE,
         logger,
+        invocation,
         {
             ("POST", "/verifications"): start_verification,
             ("POST", "/verifications/{verification_id}/messages"): send_message,

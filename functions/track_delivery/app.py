@@ -10,14 +10,16 @@ from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.http import HttpFunction, HttpRequest
+from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.problems import Reply
 from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
 from otp_feedback.adapters.webhook import query_parameter, required, verified_form
 from otp_feedback.domain.errors import MalformedRequest
 from otp_feedback.domain.secret import is_verification_id
-from otp_feedback.usecases.deliver import StatusCallback, track_delivery
+from otp_feedback.usecases.deliver import StatusCallback, redact, track_delivery
 
 SERVICE = "track_delivery"
 
@@ -29,16 +31,25 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     settings = Settings.from_environ(environ)
-    store = DynamoDBStore(aws.client("dynamodb"), settings.table)
+    invocation = Invocation()
+    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
+    twilio = TwilioClient(
+        vault.credentials,
+        api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
+        time_left=invocation.time_left_s,
+    )
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
 
     def status(request: HttpRequest) -> Reply:
         fields = verified_form(request, base_url.of_request(request.domain_name), vault)
-        track_delivery(store, clock, _callback(request, fields), request.journal)
+        callback = _callback(request, fields)
+        track_delivery(store, clock, callback, request.journal)
+        if settings.redact_bodies:
+            redact(twilio, callback, request.journal)
         return Reply(204)
 
-    return HttpFunction(SERVICE, make_logger(SERVICE), {("POST", "/twilio/status"): status})
+    return HttpFunction(SERVICE, make_logger(SERVICE), invocation, {("POST", "/twilio/status"): status})
 
 
 def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
@@ -57,6 +68,7 @@ def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
         number=int(number),
         sid=sid,
         status=required(fields, "MessageStatus"),
+        sender=fields.get("From") or None,
         error_code=int(error_code) if error_code.isascii() and error_code.isdigit() else None,
     )
 

@@ -13,6 +13,7 @@ import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 
+from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import RequestJournal
 from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.domain.errors import (
@@ -191,12 +192,17 @@ class HttpFunction:
         The function's name.
     logger
         Its logger.
+    invocation
+        Told of each invocation's context.
     routes
         By method and path, with `{name}` for a path parameter, as in the template.
     """
 
-    def __init__(self, service: str, logger: Logger, routes: Mapping[tuple[str, str], Route]) -> None:
+    def __init__(
+        self, service: str, logger: Logger, invocation: Invocation, routes: Mapping[tuple[str, str], Route]
+    ) -> None:
         self._service = service
+        self._invocation = invocation
         self._logger = logger
         self._journal = RequestJournal(logger, service)
         self._resolver = APIGatewayHttpResolver()
@@ -207,6 +213,7 @@ class HttpFunction:
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """Answer one event."""
         started = perf_counter()
+        self._invocation.begin(context)
         journal = RequestJournal(self._logger, self._service)
         request_context = event["requestContext"]
         journal.note(correlation_id=request_context.get("requestId"), route=event.get("routeKey"))

@@ -5,14 +5,16 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx
 
 from otp_feedback.adapters.deadline import DeadlineTransport
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.usecases.ports import (
     Created,
@@ -22,6 +24,7 @@ from otp_feedback.usecases.ports import (
     FeedbackDeferred,
     FeedbackOutcome,
     FeedbackRefused,
+    ListedMessage,
     NotSent,
     OutgoingMessage,
     SendUnknown,
@@ -29,6 +32,12 @@ from otp_feedback.usecases.ports import (
 
 LEAST_ATTEMPT_S = 1.0
 """A create is not tried again with less time than this: cut short, `NotSent` would become `SendUnknown`."""
+
+AFTERWARDS_S = 4.5
+"""Seconds kept for the write that follows a call."""
+
+PAGE_SIZE = 20
+MAX_PAGES = 5
 
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
@@ -109,6 +118,8 @@ class TwilioClient:
         Asked before each request, so that a rotated key is used at once; may raise `Unavailable`.
     base_url
         As `api_base_url` gives it.
+    time_left
+        Tells the seconds that the invocation has left; a call ends in time to store what it came to.
     sleep
         Waits that many seconds.
     fraction
@@ -120,11 +131,13 @@ class TwilioClient:
         credentials: Callable[[], TwilioCredentials],
         base_url: str,
         *,
+        time_left: TimeLeft = unlimited,
         sleep: Callable[[float], None] = time.sleep,
         fraction: Callable[[], float] = random.random,
     ) -> None:
         self._credentials = credentials
         self._base_url = base_url
+        self._time_left = time_left
         self._sleep = sleep
         self._fraction = fraction
         encrypted = base_url.startswith("https:")
@@ -153,10 +166,10 @@ class TwilioClient:
         deadline_s
             Seconds for everything, pauses included.
         """
-        deadline = time.monotonic() + deadline_s
+        deadline = self._deadline(deadline_s)
         form = _create_form(message)
         failures = 0
-        while _never_acted(answer := self._post("Messages.json", form, deadline)):
+        while _never_acted(answer := self._call("POST", "Messages.json", deadline, form)):
             pause_s = self._pause_s(failures, answer)
             if pause_s + LEAST_ATTEMPT_S > deadline - time.monotonic():
                 return NotSent()
@@ -177,16 +190,72 @@ class TwilioClient:
             Seconds for the whole call.
         """
         path = f"Messages/{quote(sid, safe='')}/Feedback.json"
-        return _feedback_outcome(self._post(path, {"Outcome": "confirmed"}, time.monotonic() + deadline_s))
+        return _feedback_outcome(self._call("POST", path, self._deadline(deadline_s), {"Outcome": "confirmed"}))
 
-    def _post(self, path: str, form: Mapping[str, str], deadline: float) -> _Answer | _NoAnswer:
+    def list_messages(self, to: str, since: date, deadline_s: float) -> Sequence[ListedMessage]:
+        """The newest messages to an address, at most 100.
+
+        https://www.twilio.com/docs/messaging/api/message-resource#read-multiple-message-resources
+
+        Parameters
+        ----------
+        to
+            E.164, or a `whatsapp:` address.
+        since
+            The first day, in UTC.
+        deadline_s
+            Seconds for all pages together.
+
+        Raises
+        ------
+        Unavailable
+            Twilio did not answer, or refused.
+        """
+        deadline = self._deadline(deadline_s)
+        query = urlencode({"To": to, "DateSent>": since.isoformat(), "PageSize": PAGE_SIZE})
+        found: list[ListedMessage] = []
+        path: str | None = f"Messages.json?{query}"
+        for _ in range(MAX_PAGES):
+            if path is None:
+                break
+            answer = self._call("GET", path, deadline)
+            if isinstance(answer, _NoAnswer) or answer.status >= 300 or "messages" not in answer.document:
+                raise Unavailable
+            found += _listed(answer.document)
+            path = _next_page(answer.document)
+        return found
+
+    def redact_message(self, sid: str, deadline_s: float) -> None:
+        """Empty a message's text at Twilio; the rest of it, and its feedback, stay.
+
+        https://www.twilio.com/docs/messaging/api/message-resource#redact-a-message
+
+        Raises
+        ------
+        Unavailable
+            Twilio did not answer, or refused.
+        """
+        answer = self._call("POST", f"Messages/{quote(sid, safe='')}.json", self._deadline(deadline_s), {"Body": ""})
+        if isinstance(answer, _NoAnswer) or (answer.status >= 300 and answer.status != 404):
+            raise Unavailable
+
+    def _deadline(self, deadline_s: float) -> float:
+        """The moment at which a call must be over: in so many seconds, and in time to store what it came to."""
+        return time.monotonic() + min(deadline_s, self._time_left() - AFTERWARDS_S)
+
+    def _call(
+        self, method: str, path: str, deadline: float, form: Mapping[str, str] | None = None
+    ) -> _Answer | _NoAnswer:
+        if deadline <= time.monotonic():
+            return _NoAnswer("no-time", sent=False)
         try:
             credentials = self._credentials()
         except Unavailable:
             return _NoAnswer("credentials", sent=False)
         account = quote(credentials.account_sid, safe="")
         try:
-            response = self._http.post(
+            response = self._http.request(
+                method,
                 f"{self._base_url}/2010-04-01/Accounts/{account}/{path}",
                 data=form,
                 auth=(credentials.username, credentials.password),
@@ -265,6 +334,23 @@ def _feedback_outcome(answer: _Answer | _NoAnswer) -> FeedbackOutcome:
     if reason := _PASSING_REFUSALS.get(answer.status):
         return FeedbackDeferred(reason)
     return FeedbackRefused(answer.code)
+
+
+def _listed(document: Mapping[str, Any]) -> list[ListedMessage]:
+    messages = document.get("messages")
+    return [
+        ListedMessage(message["sid"], message["body"])
+        for message in (messages if isinstance(messages, list) else [])
+        if isinstance(message, dict) and isinstance(message.get("sid"), str) and isinstance(message.get("body"), str)
+    ]
+
+
+def _next_page(document: Mapping[str, Any]) -> str | None:
+    """What follows the account's path in the next page's address; the address itself is opaque."""
+    uri = document.get("next_page_uri")
+    if not isinstance(uri, str) or "/Messages.json?" not in uri:
+        return None
+    return "Messages.json?" + uri.partition("/Messages.json?")[2]
 
 
 def _document(body: bytes) -> Mapping[str, Any]:

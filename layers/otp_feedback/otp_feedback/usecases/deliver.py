@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from otp_feedback.domain.delivery import Delivery, delivery_from_twilio
 from otp_feedback.domain.verification import Verification
-from otp_feedback.usecases.ports import Clock, Journal, Store
+from otp_feedback.usecases.ports import Clock, Journal, Store, Twilio
+
+REDACT_DEADLINE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,20 @@ class StatusCallback:
     status: str
     error_code: int | None = None
     sender: str | None = None
+
+
+def redact(twilio: Twilio, callback: StatusCallback, journal: Journal) -> None:
+    """Empty the text of a message that has come to its end, at Twilio.
+
+    Raises
+    ------
+    Unavailable
+        It did not work out; the callback, repeated, tries again.
+    """
+    delivery = delivery_from_twilio(callback.status)
+    if delivery is not None and delivery >= Delivery.DELIVERED:
+        twilio.redact_message(callback.sid, REDACT_DEADLINE_S)
+        journal.note(redacted="yes")
 
 
 def track_delivery(store: Store, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
