@@ -58,6 +58,8 @@ RANGES = {
     "MessageIntervalSeconds": (0, 3600),
     "HourlyLimit": (1, 10),
     "DailyLimit": (1, 10),
+    "LimitKeyHourly": (1, 30),
+    "LimitKeyDaily": (1, 30),
     "RecordDays": (1, 90),
     "FeedbackTimeoutMs": (0, 5000),
 }
