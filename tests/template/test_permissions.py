@@ -19,7 +19,7 @@ ALLOWED = {
         ("dynamodb:UpdateItem", TABLE),
         ("ssm:GetParameter", BASE_URL),
     },
-    "ConfirmAction": {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE)},
+    "ConfirmAction": {("dynamodb:GetItem", TABLE), ("dynamodb:PutItem", TABLE), ("dynamodb:UpdateItem", TABLE)},
     "TrackDelivery": {("dynamodb:UpdateItem", TABLE)},
     "RetryFeedback": {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE), ("dynamodb:Query", INDEX)},
 }
