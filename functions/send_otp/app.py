@@ -24,6 +24,7 @@ from otp_feedback.adapters.vault import SecretVault
 from otp_feedback.domain.errors import MalformedRequest, Problem
 from otp_feedback.usecases.another import send_another
 from otp_feedback.usecases.sending import Outbound, Sent
+from otp_feedback.usecases.spend import SpendMeter
 from otp_feedback.usecases.start import Origin, start
 
 SERVICE = "send_otp"
@@ -39,8 +40,10 @@ def make_handler(
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
     logger = make_logger(SERVICE)
+    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
+    cap = settings.policy.hourly_cap
     out = Outbound(
-        store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
+        store=store,
         twilio=TwilioClient(
             vault.credentials,
             api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
@@ -51,6 +54,7 @@ def make_handler(
         random_bytes=secrets.token_bytes,
         sleep=time.sleep,
         policy=settings.policy,
+        spend=SpendMeter(store, cap) if cap is not None else None,
     )
 
     def start_verification(request: HttpRequest) -> Reply:

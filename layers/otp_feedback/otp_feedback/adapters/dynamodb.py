@@ -21,6 +21,7 @@ from otp_feedback.adapters.records import (
     read_recipient,
     read_verification,
     recipient_key,
+    sends_key,
     typed,
     verification_item,
     verification_key,
@@ -121,6 +122,13 @@ class DynamoDBStore:
 
     def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
         self._release_window(limit_key_key(limit_key), windows.daily, writer)
+
+    def count_sends(self, hour: int, more: int, ttl: int) -> int:
+        if not more:
+            item = self._get(sends_key(hour))
+        else:
+            item = self._update(sends_key(hour), "SET #ttl = :ttl ADD #sends :more", None, {":ttl": ttl, ":more": more})
+        return int(plain(item)["sends"]) if item is not None else 0
 
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         item = self._get(recipient_key(recipient))

@@ -51,6 +51,11 @@ def limit_key_key(limit_key: bytes) -> str:
     return f"K#{limit_key.hex()}"
 
 
+def sends_key(hour: int) -> str:
+    """The partition key of the count of an hour's sends."""
+    return f"C#{hour}"
+
+
 def lease_key(shard: int) -> str:
     """The partition key of the lease of an outbox shard."""
     return f"L#{shard}"

@@ -109,6 +109,7 @@ def _policy(read: "_Reader") -> Policy:
         lifetime_s=read.integer("OTP_LIFETIME_S", 600, 60, 600),
         max_messages=read.integer("OTP_MAX_MESSAGES", 3, 1, 3),
         limits=limits,
+        hourly_cap=read.integer("OTP_HOURLY_CAP", 0, 0, 1_000_000) or None,
         countries=read.countries("OTP_COUNTRIES"),
         feedback_timeout_ms=read.integer("OTP_FEEDBACK_TIMEOUT_MS", 1000, 0, 5000),
         report_late_actions=read.choice("OTP_REPORT_LATE_ACTIONS", ("true", "false")) == "true",

@@ -28,6 +28,8 @@ class Policy:
         Messages for one verification, at most 3.
     limits
         How often a recipient may be sent a message.
+    hourly_cap
+        Messages that the stack sends in an hour to recipients that never confirmed anything; None for no cap.
     countries
         ISO 3166-1 alpha-2 of where messages may go; None for everywhere.
     feedback_timeout_ms
@@ -55,6 +57,7 @@ class Policy:
     lifetime_s: int = 600
     max_messages: int = 3
     limits: Limits = field(default_factory=Limits)
+    hourly_cap: int | None = None
     countries: frozenset[str] | None = None
     feedback_timeout_ms: int = 1000
     report_late_actions: bool = True

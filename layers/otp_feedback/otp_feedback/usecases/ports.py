@@ -114,6 +114,9 @@ class Store(Protocol):
     def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
         """Give back the slot just taken."""
 
+    def count_sends(self, hour: int, more: int, ttl: int) -> int:
+        """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""
+
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         """The recipient, consistently."""
 

@@ -34,6 +34,7 @@ from otp_feedback.usecases.ports import (
     Twilio,
     Vault,
 )
+from otp_feedback.usecases.spend import SpendMeter
 
 CREATE_DEADLINE_S = 8.0
 """Seconds that Twilio has to create a message."""
@@ -83,6 +84,7 @@ class Outbound:
     random_bytes: RandomBytes
     sleep: Callable[[float], None]
     policy: Policy
+    spend: SpendMeter | None = None
 
 
 def recipient_id(keys: Keys, e164: str) -> bytes:
@@ -206,6 +208,7 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     holder = _send_holder(draft.verification, draft.message.number)
     reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
+        _require_within_cap(out, draft, reserved, writer)
         return None
     _release_limit_key(out, draft, writer)
     current = reserved.current or Recipient()
@@ -214,6 +217,16 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     if current.failures >= limits.max_failures:
         raise TooManyMessages
     raise _too_many(limits.recipient, current, now)
+
+
+def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> None:
+    """Who has confirmed something before is no stranger that a pump could have made up."""
+    if out.spend is None or recipient.last_confirmed_at is not None:
+        return
+    wait_s = out.spend.wait_s(out.clock())
+    if wait_s:
+        _release_budgets(out, draft, writer)
+        raise TooManyMessages(retry_after_s=wait_s)
 
 
 def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
@@ -356,6 +369,8 @@ def _send(
         Twilio refused the message.
     """
     outcome = out.twilio.create_message(outgoing, CREATE_DEADLINE_S)
+    if out.spend is not None and isinstance(outcome, Created | SendUnknown):
+        out.spend.add(out.clock())
     match outcome:
         case Created(sid):
             journal.count("Sent")
