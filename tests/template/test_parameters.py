@@ -60,6 +60,7 @@ RANGES = {
     "DailyLimit": (1, 10),
     "LimitKeyHourly": (1, 30),
     "LimitKeyDaily": (1, 30),
+    "HourlyCap": (0, 1_000_000),
     "RecordDays": (1, 90),
     "FeedbackTimeoutMs": (0, 5000),
 }
