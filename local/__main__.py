@@ -1,0 +1,74 @@
+"""`python -m local dev` runs the laptop stack until Ctrl-C; `python -m local demo` goes through every action once."""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+
+from local import demo
+from local.functions import FunctionError
+from local.servers import AddressTaken
+from local.stack import PORTS, Ports, Stack
+from local.twilio_emulator import Delays
+
+LOG_LINES = 40
+"""How much of the functions' log a demo that failed shows."""
+NOT_SETTINGS = (*PORTS, "OTP_BIND")
+
+
+def dev(environ: Mapping[str, str]) -> int:
+    """Run the stack until SIGINT or SIGTERM. `OTP_…` variables replace the template's values."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+    settings = {name: value for name, value in environ.items() if name.startswith("OTP_") and name not in NOT_SETTINGS}
+    bind = environ.get("OTP_BIND") or "127.0.0.1"
+    with Stack(ports=Ports.from_environ(environ), bind=bind, settings=settings, log=sys.stderr) as stack:
+        print(f"phone page  {stack.api_url}/")
+        print(f"API         {stack.api_url}")
+        print(f"Twilio      {stack.twilio_url}  (control routes under /_emulator)")
+        print(f"AWS         {stack.aws_url}")
+        print("Ctrl-C ends it.", flush=True)
+        stopping.wait()
+    return 0
+
+
+def show(environ: Mapping[str, str]) -> int:
+    """Go through the demonstration; 0 if every expectation held."""
+    began = time.monotonic()
+    bind = environ.get("OTP_BIND") or "127.0.0.1"
+    delays = Delays(queued=0.05, sent=0.1, delivered=0.25)
+    with ExitStack() as running:
+        try:
+            stack = running.enter_context(Stack(ports=Ports.from_environ(environ), bind=bind, delays=delays))
+        except AddressTaken:  # most likely by `make dev`
+            stack = running.enter_context(Stack(bind=bind, delays=delays))
+        failures = demo.run(stack, print)
+        log = stack.logs().splitlines()
+    print()
+    if failures:
+        print("\n".join(["What the functions wrote last:", *log[-LOG_LINES:]]), file=sys.stderr)
+        print("\n".join([f"{len(failures)} expectations did not hold:", *(f"  {item}" for item in failures)]))
+        return 1
+    print(f"Every expectation held, in {time.monotonic() - began:.1f} s.")
+    return 0
+
+
+def main() -> int:
+    """Run a command; its exit status."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    parser.add_argument("command", choices=("dev", "demo"))
+    command = parser.parse_args().command
+    try:
+        return dev(os.environ) if command == "dev" else show(os.environ)
+    except (AddressTaken, FunctionError, ValueError) as error:
+        print(error, file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
