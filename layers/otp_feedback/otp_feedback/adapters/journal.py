@@ -38,7 +38,10 @@ class RequestJournal:
         self._lock = threading.Lock()
 
     def note(self, **facts: str | int | None) -> None:
-        self._facts |= {name: value for name, value in facts.items() if value is not None}
+        self._facts |= _known(facts)
+
+    def line(self, event: str, **facts: str | int | None) -> None:
+        self._logger.info(event, extra=_known(facts))
 
     def count(self, metric: str, value: int = 1) -> None:
         with self._lock:
@@ -58,3 +61,7 @@ class RequestJournal:
         for name, seconds in self._gauges.items():
             metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=seconds)
         metrics.flush_metrics()
+
+
+def _known(facts: dict[str, str | int | None]) -> dict[str, str | int]:
+    return {name: value for name, value in facts.items() if value is not None}

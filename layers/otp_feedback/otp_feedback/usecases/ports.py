@@ -318,6 +318,9 @@ class Journal(Protocol):
     def note(self, **facts: str | int | None) -> None:
         """Add facts to the request's line; never a secret, a full number or a body."""
 
+    def line(self, event: str, **facts: str | int | None) -> None:
+        """Write a line of its own, for one of many things that a request does."""
+
     def count(self, metric: str, value: int = 1) -> None:
         """Add to one of the documented metrics."""
 

@@ -64,34 +64,50 @@ class Run:
     in_parallel: Callable[[Iterable[Callable[[], None]]], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """How a try to report ended.
+
+    Parameters
+    ----------
+    feedback
+        What the message's feedback is now.
+    word
+        One word for the log.
+    code
+        Twilio's error code, where it refused.
+    """
+
+    feedback: Feedback
+    word: str
+    code: int | None = None
+
+
 def report(
     reporting: Reporting, verification: Verification, message: Message, deadline_s: float, journal: Journal
-) -> Feedback:
-    """Post a message's feedback and note the outcome; what does not work out stays due."""
+) -> Reported:
+    """Post a message's feedback and store the outcome; what does not work out stays due."""
     if message.sid is None:
         journal.count("FeedbackDeferred")
-        journal.note(feedback="sid-unknown")
-        return Feedback.DUE
+        return Reported(Feedback.DUE, "sid-unknown")
     match reporting.twilio.post_feedback(message.sid, deadline_s):
         case FeedbackAccepted():
             journal.count("FeedbackReported")
-            journal.note(feedback="reported")
-            return settle(reporting, verification, message, Feedback.REPORTED)
+            settle(reporting, verification, message, Feedback.REPORTED)
+            return Reported(Feedback.REPORTED, "reported")
         case FeedbackRefused(code):
             journal.count("FeedbackRejected")
-            journal.note(feedback="rejected", twilio_code=code, sid=message.sid)
-            return settle(reporting, verification, message, Feedback.REJECTED)
+            settle(reporting, verification, message, Feedback.REJECTED)
+            return Reported(Feedback.REJECTED, "rejected", code)
         case FeedbackDeferred(reason):
             journal.count("FeedbackDeferred")
-            journal.note(feedback=reason)
-            return Feedback.DUE
+            return Reported(Feedback.DUE, reason)
 
 
-def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> Feedback:
+def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> None:
     """Note what came of a message's feedback, and leave the outbox where nothing else is due."""
     now = reporting.clock()
     reporting.store.settle_feedback(verification, message.number, outcome, now, reporting.policy.record_ttl(now))
-    return outcome
 
 
 def report_inline(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
@@ -102,13 +118,14 @@ def report_inline(reporting: Reporting, verification: Verification, message: Mes
         journal.note(feedback="left-to-outbox")
         return Feedback.DUE
     try:
-        outcome = report(reporting, verification, message, timeout_ms / 1000, journal)
+        reported = report(reporting, verification, message, timeout_ms / 1000, journal)
     except Unavailable:
         journal.note(feedback="unsettled")
         return Feedback.DUE
+    journal.note(feedback=reported.word, twilio_code=reported.code)
     if message.sid is not None:
-        breaker.record(failed=outcome is Feedback.DUE, now=reporting.clock())
-    return outcome
+        breaker.record(failed=reported.feedback is Feedback.DUE, now=reporting.clock())
+    return reported.feedback
 
 
 def retry_due_reports(reporting: Reporting, keys: Callable[[], Keys], run: Run, journal: Journal) -> int:
@@ -129,7 +146,7 @@ def retry_due_reports(reporting: Reporting, keys: Callable[[], Keys], run: Run, 
 def _work_through(reporting: Reporting, keys: Callable[[], Keys], shard: int, run: Run, journal: Journal) -> int:
     store = reporting.store
     if not store.lease_shard(shard, run.holder, reporting.clock(), run.ends_at):
-        journal.note(shards_taken="some")
+        journal.note(leased_elsewhere=shard)
         return 0
     taken = 0
     try:
@@ -170,22 +187,30 @@ def _retry(reporting: Reporting, keys: Callable[[], Keys], due: DueReport, journ
     waiting = []
     for message in owed:
         known = message if message.sid is not None else _adopt(reporting, keys, verification, message)
-        settled = _settled(reporting, verification, known, journal)
-        verification = verification.with_feedback(message.number, settled)
-        if settled is Feedback.DUE:
+        reported = _report_or_give_up(reporting, verification, known, journal)
+        journal.line(
+            "report",
+            verification=due.verification_id,
+            number=known.number,
+            sid=known.sid,
+            feedback=reported.word,
+            twilio_code=reported.code,
+        )
+        verification = verification.with_feedback(message.number, reported.feedback)
+        if reported.feedback is Feedback.DUE:
             waiting.append(known)
     if waiting:
-        store.postpone(
-            DueReport(due.verification_id, due.shard, verification.feedback_due_at or due.due_at),
-            _next_attempt(reporting, verification, waiting),
-        )
+        seen = DueReport(due.verification_id, due.shard, verification.feedback_due_at)
+        store.postpone(seen, _next_attempt(reporting, verification, waiting))
 
 
-def _settled(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
+def _report_or_give_up(
+    reporting: Reporting, verification: Verification, message: Message, journal: Journal
+) -> Reported:
     if message.sid is None and reporting.clock() >= message.sent_at + SID_GIVE_UP_MS:
         journal.count("FeedbackRejected")
-        journal.note(feedback="sid-unknown", verification=verification.verification_id)
-        return settle(reporting, verification, message, Feedback.REJECTED)
+        settle(reporting, verification, message, Feedback.REJECTED)
+        return Reported(Feedback.REJECTED, "sid-unknown")
     return report(reporting, verification, message, REPORT_DEADLINE_S, journal)
 
 
