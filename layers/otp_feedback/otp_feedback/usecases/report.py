@@ -177,7 +177,8 @@ def _retry(reporting: Reporting, keys: Callable[[], Keys], due: DueReport, journ
     """Try all that a record owes Twilio; the index may be stale, so what counts is read from the record."""
     store, now = reporting.store, reporting.clock()
     verification = store.read(due.verification_id)
-    if verification is None or verification.feedback_due_at is None or verification.feedback_due_at > now:
+    due_at = verification.feedback_due_at if verification is not None else None
+    if verification is None or due_at is None or due_at > now:
         return
     owed = [message for message in verification.messages.values() if message.feedback is Feedback.DUE]
     if not owed:
@@ -200,7 +201,7 @@ def _retry(reporting: Reporting, keys: Callable[[], Keys], due: DueReport, journ
         if reported.feedback is Feedback.DUE:
             waiting.append(known)
     if waiting:
-        seen = DueReport(due.verification_id, due.shard, verification.feedback_due_at)
+        seen = DueReport(due.verification_id, due.shard, due_at)
         store.postpone(seen, _next_attempt(reporting, verification, waiting))
 
 
