@@ -18,7 +18,13 @@ from local.servers import Listener, Observer
 from local.template import Function, Template
 from local.twilio_emulator import Delays, TwilioEmulator
 
-LAPTOP = {"AppName": "Acme", "Sender": "+14155550100", "Countries": "*", "Stage": "development"}
+LAPTOP = {
+    "AppName": "Acme",
+    "Countries": "*",
+    "HourlyCap": "0",
+    "Sender": "+14155550100",
+    "Stage": "development",
+}
 """Values for the template's parameters that differ from its defaults."""
 PORTS = {"OTP_API_PORT": 8080, "OTP_TWILIO_PORT": 8081, "OTP_AWS_PORT": 8082}
 """The fixed addresses of `make dev`, by the variables that choose others."""
@@ -169,7 +175,7 @@ class Stack:
         self.functions = Functions(self.clock, self._open_log(undo))
         undo.callback(self.functions.stop)
         api, twilio, aws = (
-            undo.enter_context(_listening(self._bind, port, variable))
+            self._listen(undo, port, variable)
             for port, variable in zip((self._ports.api, self._ports.twilio, self._ports.aws), PORTS, strict=True)
         )
         template = Template(
@@ -191,6 +197,11 @@ class Stack:
         if self._period_s is not None:
             self.schedules.start(self._period_s)
 
+    def _listen(self, undo: ExitStack, port: int, variable: str) -> Listener:
+        listener = Listener(self._bind, port, variable)
+        undo.callback(listener.stop)
+        return listener
+
     def _open_log(self, undo: ExitStack) -> IO[Any]:
         if self._log is not None:
             return self._log
@@ -207,12 +218,3 @@ class Stack:
             name: replace(function, environment={**self.aws.environment, **function.environment, **self._settings})
             for name, function in functions.items()
         }
-
-
-@contextmanager
-def _listening(bind: str, port: int, variable: str) -> Iterator[Listener]:
-    listener = Listener(bind, port, variable)
-    try:
-        yield listener
-    finally:
-        listener.stop()
