@@ -1,0 +1,254 @@
+"""A code: sent, entered, reported."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urldefrag, urlsplit
+
+import pytest
+
+from tests.loop.driver import Loop, fresh_number, problem_of
+
+
+def leaves(value: Any) -> Iterator[str]:
+    """Every string, number and binary in an item of DynamoDB's typed JSON."""
+    match value:
+        case dict():
+            for each in value.values():
+                yield from leaves(each)
+        case list():
+            for each in value:
+                yield from leaves(each)
+        case bytes():
+            yield value.decode("latin-1")
+        case _:
+            yield str(value)
+
+
+def test_start_sends_one_message_that_asks_for_feedback(loop: Loop):
+    started = loop.started()
+    (message,) = loop.messages(started.to)
+    assert message["sid"] == started.sid
+    assert message["provide_feedback"] is True
+    assert message["feedback"] == "unconfirmed"
+    assert message["validity_period"] <= 600
+    address, fragment = urldefrag(message["status_callback"])
+    assert urlsplit(address).path == "/twilio/status"
+    assert address.startswith(loop.stack.api_url)
+    assert parse_qs(urlsplit(address).query) == {"verification": [started.verification_id], "message": ["1"]}
+    assert parse_qs(fragment) == {"rc": ["5"], "rp": ["all"]}
+
+
+def test_start_asks_for_a_risk_check_and_counts_the_attempt(loop: Loop):
+    started = loop.started()
+    (call,) = [call for call in loop.rest_calls() if call["parameters"].get("To") == started.to]
+    assert call["parameters"]["RiskCheck"] == "enable"
+    assert call["parameters"]["Attempt"] == "1"
+    assert call["parameters"]["From"] == "+14155550100"
+
+
+def test_start_answers_what_was_sent_and_never_the_secret(loop: Loop):
+    to = fresh_number()
+    response = loop.start(to, reference="order:17")
+    assert response.status_code == 202
+    answer = response.json()
+    assert answer["status"] == "pending"
+    assert answer["message"] == {"number": 1, "status": "accepted", "sid": loop.messages(to)[0]["sid"]}
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["expires_at"])
+    assert answer.keys() == {"verification_id", "status", "expires_at", "message"}
+    assert loop.code(to) not in answer["verification_id"]
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("action", ["code", "link", "password", "caller"])
+def test_the_table_holds_the_sid_under_the_verification_and_no_plain_secret_anywhere(loop: Loop, action: str):
+    started = loop.started(action)
+    table = loop.scan()
+    assert table[f"V#{started.verification_id}"]["ms"]["M"]["1"]["M"]["s"] == {"S": started.sid}
+    secret = loop.secret(started, action)
+    numbers = {started.to, "+14155550100"}
+    for item in table.values():
+        for leaf in leaves(item):
+            # Six digits in a row may stand in a moment or a number by chance, so that those must equal the code.
+            chance = leaf.isdigit() or leaf in numbers
+            assert leaf != secret if chance else secret not in leaf
+
+
+def test_the_right_code_confirms_and_reports_exactly_that_sid(loop: Loop):
+    other, started = loop.started(), loop.started(reference="order-1")
+    before = len(loop.rest_calls())
+    response = loop.check(started.verification_id, loop.code(started.to))
+    assert response.status_code == 200
+    answer = response.json()
+    assert answer.pop("confirmed_at").endswith("Z")
+    assert answer == {
+        "verification_id": started.verification_id,
+        "status": "confirmed",
+        "proof": "secret",
+        "message": 1,
+        "reference": "order-1",
+    }
+    (report,) = loop.rest_calls()[before:]
+    assert report["path"].endswith(f"/Messages/{started.sid}/Feedback.json")
+    assert report["parameters"] == {"Outcome": "confirmed"}
+    assert loop.outcome(started.sid) == "confirmed"
+    assert loop.outcome(other.sid) == "unconfirmed"
+    view = loop.view(started.verification_id)
+    assert view["status"] == "confirmed"
+    assert view["messages"][0]["feedback"] == "reported"
+
+
+def test_a_wrong_code_tells_the_attempts_left_and_reports_nothing(loop: Loop):
+    started = loop.started()
+    response = loop.check(started.verification_id, loop.wrong_code(started.to))
+    assert response.status_code == 422
+    assert problem_of(response) == "wrong-secret"
+    assert response.json()["attempts_left"] == 4
+    loop.report_due()
+    assert loop.reports(started.sid) == []
+    assert loop.view(started.verification_id)["status"] == "pending"
+
+
+def test_the_sixth_guess_is_locked_and_compared_with_nothing(loop: Loop):
+    started = loop.started()
+    code, wrong = loop.code(started.to), loop.wrong_code(started.to)
+    left = [loop.check(started.verification_id, wrong).json()["attempts_left"] for _ in range(5)]
+    assert left == [4, 3, 2, 1, 0]
+    with loop.unchanged():
+        sixth = loop.check(started.verification_id, code)
+    assert sixth.status_code == 423
+    assert problem_of(sixth) == "locked"
+    assert loop.view(started.verification_id)["status"] == "locked"
+    loop.report_due()
+    assert loop.reports(started.sid) == []
+
+
+def test_after_ten_minutes_a_code_is_expired(loop: Loop):
+    started = loop.started()
+    loop.advance(601)
+    assert loop.view(started.verification_id)["status"] == "expired"
+    response = loop.check(started.verification_id, loop.wrong_code(started.to))
+    assert response.status_code == 410
+    assert problem_of(response) == "expired"
+    loop.report_due()
+    assert loop.reports(started.sid) == []
+
+
+def test_a_late_right_code_is_reported_and_answered_as_a_wrong_one(loop: Loop):
+    started = loop.started()
+    loop.advance(601)
+    wrong = loop.check(started.verification_id, loop.wrong_code(started.to))
+    right = loop.check(started.verification_id, loop.code(started.to))
+    assert (right.status_code, right.text) == (wrong.status_code, wrong.text)
+    assert right.headers.keys() == wrong.headers.keys()
+    assert loop.reports(started.sid) == []
+    loop.stack.run_schedules()
+    assert len(loop.reports(started.sid)) == 1
+    assert loop.outcome(started.sid) == "confirmed"
+    view = loop.view(started.verification_id)
+    assert view["status"] == "expired"
+    assert view["messages"][0]["feedback"] == "reported"
+    assert "confirmed_at" not in view
+
+
+def test_a_late_code_is_reported_once_however_often_it_is_entered(loop: Loop):
+    started = loop.started()
+    loop.advance(601)
+    for _ in range(3):
+        loop.check(started.verification_id, loop.code(started.to))
+        loop.stack.run_schedules()
+    assert len(loop.reports(started.sid)) == 1
+
+
+def test_the_first_ones_late_code_is_wrong_while_a_second_message_is_live_and_both_are_reported(loop: Loop):
+    started = loop.started()
+    first_code = loop.code(started.to)
+    loop.advance(300)
+    second = loop.another(started.verification_id).json()["message"]["sid"]
+    loop.advance(301)
+    late = loop.check(started.verification_id, first_code)
+    assert problem_of(late) == "wrong-secret"
+    assert late.json()["attempts_left"] == 4
+    confirmed = loop.check(started.verification_id, loop.code(started.to))
+    assert confirmed.json()["message"] == 2
+    loop.report_due()
+    assert [loop.outcome(sid) for sid in (started.sid, second)] == ["confirmed", "confirmed"]
+    assert [len(loop.reports(sid)) for sid in (started.sid, second)] == [1, 1]
+    view = loop.view(started.verification_id)
+    assert view["status"] == "confirmed"
+    assert [message["feedback"] for message in view["messages"]] == ["reported", "reported"]
+
+
+def test_a_late_code_alone_is_reported_before_the_second_message_confirms(loop: Loop):
+    started = loop.started()
+    first_code = loop.code(started.to)
+    loop.advance(300)
+    second = loop.another(started.verification_id).json()["message"]["sid"]
+    loop.advance(301)
+    loop.check(started.verification_id, first_code)
+    loop.stack.run_schedules()
+    assert [loop.outcome(sid) for sid in (started.sid, second)] == ["confirmed", "unconfirmed"]
+    assert loop.view(started.verification_id)["status"] == "pending"
+
+
+def test_of_two_messages_the_one_whose_code_was_entered_gets_the_feedback(loop: Loop):
+    started = loop.started()
+    first_code = loop.code(started.to)
+    loop.advance(31)
+    second = loop.another(started.verification_id).json()["message"]
+    assert second["number"] == 2
+    assert loop.check(started.verification_id, first_code).json()["message"] == 1
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+    assert loop.outcome(second["sid"]) == "unconfirmed"
+    assert loop.reports(second["sid"]) == []
+
+
+def test_each_message_carries_a_secret_and_an_expiry_of_its_own(loop: Loop):
+    started = loop.started()
+    first_code = loop.code(started.to)
+    loop.advance(31)
+    answer = loop.another(started.verification_id).json()
+    assert loop.code(started.to) != first_code
+    assert answer["expires_at"] > started.answer["expires_at"]
+    (call,) = [c for c in loop.rest_calls() if c["parameters"].get("To") == started.to][1:]
+    assert call["parameters"]["Attempt"] == "2"
+
+
+def test_another_message_gives_no_attempt_back(loop: Loop):
+    started = loop.started()
+    wrong = loop.wrong_code(started.to)
+    for _ in range(4):
+        loop.check(started.verification_id, wrong)
+    loop.advance(31)
+    assert loop.another(started.verification_id).status_code == 202
+    last = loop.check(started.verification_id, loop.wrong_code(started.to))
+    assert last.json()["attempts_left"] == 0
+    assert problem_of(loop.check(started.verification_id, loop.code(started.to))) == "locked"
+
+
+def test_a_confirmed_verification_confirms_no_second_time(loop: Loop):
+    started = loop.started()
+    code = loop.code(started.to)
+    assert loop.check(started.verification_id, code).status_code == 200
+    with loop.unchanged():
+        again = loop.check(started.verification_id, code)
+    assert again.status_code == 409
+    assert problem_of(again) == "already-confirmed"
+    assert len(loop.reports(started.sid)) == 1
+
+
+def test_leading_zeros_count(loop: Loop):
+    started = loop.started()
+    code = loop.code(started.to)
+    assert problem_of(loop.check(started.verification_id, f"0{code}")) == "wrong-secret"
+    assert problem_of(loop.check(started.verification_id, str(int(code) + 10**6))) == "wrong-secret"
+    assert loop.check(started.verification_id, code).status_code == 200
+
+
+def test_a_code_of_another_verification_is_wrong(loop: Loop):
+    mine, other = loop.started(), loop.started()
+    code = loop.code(other.to)
+    if code != loop.code(mine.to):
+        assert problem_of(loop.check(mine.verification_id, code)) == "wrong-secret"
+    assert loop.check(other.verification_id, code).status_code == 200

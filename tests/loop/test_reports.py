@@ -1,0 +1,229 @@
+"""Feedback: inline under a deadline, from the outbox when that fails, exactly where it is due."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from time import perf_counter
+
+import pytest
+
+from tests.loop.conftest import Running
+from tests.loop.driver import Loop, Started, problem_of
+
+TIMEOUT_S = 1.0
+
+
+def feedback_of(loop: Loop, verification_id: str) -> str:
+    """The first message's feedback."""
+    return str(loop.view(verification_id)["messages"][0]["feedback"])
+
+
+@pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "trickle"])
+def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outbox_reports(loop: Loop, fault: str):
+    time_of_confirming(loop, loop.started())
+    loop.fault("feedback", fault, times=1000)
+    started = loop.started()
+    elapsed = [time_of_confirming(loop, started)]
+    # Another process may take the machine for a moment: the promise is kept if it is kept once.
+    while len(elapsed) < 3 and min(elapsed) > 1.1 * TIMEOUT_S:
+        started = loop.started()
+        elapsed.append(time_of_confirming(loop, started))
+    assert 0.9 * TIMEOUT_S < min(elapsed) <= 1.1 * TIMEOUT_S
+    loop.fault("feedback", "none")
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+    assert feedback_of(loop, started.verification_id) == "reported"
+
+
+def time_of_confirming(loop: Loop, started: Started) -> float:
+    """Seconds that a user waits for the answer to the right code."""
+    code = loop.code(started.to)
+    begun = perf_counter()
+    response = loop.check(started.verification_id, code)
+    elapsed = perf_counter() - begun
+    assert (response.status_code, response.json()["status"]) == (200, "confirmed")
+    return elapsed
+
+
+@pytest.mark.parametrize("status", [500, 503, 429, 401])
+def test_what_twilio_may_take_later_is_reported_by_the_outbox(loop: Loop, status: int):
+    started = loop.started()
+    loop.fault("feedback", "status", status=status)
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+    assert feedback_of(loop, started.verification_id) == "reported"
+    assert len(loop.reports(started.sid)) == 2
+
+
+def test_a_final_refusal_is_rejected_and_not_repeated(loop: Loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=404)
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert feedback_of(loop, started.verification_id) == "rejected"
+    loop.report_due()
+    assert len(loop.reports(started.sid)) == 1
+
+
+def test_a_lost_connection_is_made_up_for(loop: Loop):
+    started = loop.started()
+
+    def lose(name: str, phase: str) -> None:
+        if (name, phase) == ("twilio:feedback", "after"):
+            raise ConnectionAbortedError
+
+    with loop.stack.observing(lose):
+        assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert feedback_of(loop, started.verification_id) == "reported"
+
+
+def test_the_outbox_leaves_what_the_inline_attempt_may_still_report(loop: Loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=503)
+    loop.check(started.verification_id, loop.code(started.to))
+    loop.stack.run_schedules()
+    assert len(loop.reports(started.sid)) == 1
+    loop.report_due()
+    assert len(loop.reports(started.sid)) == 2
+
+
+def test_an_outage_is_outlasted_with_growing_pauses(loop: Loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=503, times=6)
+    loop.check(started.verification_id, loop.code(started.to))
+    tries = []
+    for _ in range(8):
+        loop.advance(301)
+        loop.stack.run_schedules()
+        tries.append(len(loop.reports(started.sid)))
+    assert tries[-1] == 7
+    assert loop.outcome(started.sid) == "confirmed"
+    assert feedback_of(loop, started.verification_id) == "reported"
+
+
+def test_what_is_reported_leaves_the_outbox_and_will_expire(loop: Loop):
+    started = loop.started()
+    assert "ttl" in loop.record(started.verification_id)
+    loop.fault("feedback", "status", status=503)
+    loop.check(started.verification_id, loop.code(started.to))
+    due = loop.record(started.verification_id)
+    assert {"feedback_shard", "feedback_due_at"} <= due.keys()
+    assert "ttl" not in due
+    loop.report_due()
+    done = loop.record(started.verification_id)
+    assert not {"feedback_shard", "feedback_due_at"} & done.keys()
+    assert "ttl" in done
+
+
+def test_a_timeout_of_zero_leaves_it_to_the_outbox(running: Running):
+    loop = running(OTP_FEEDBACK_TIMEOUT_MS="0")
+    started = loop.started()
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert loop.reports(started.sid) == []
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_late_actions_are_not_reported_where_the_stack_says_so(running: Running):
+    loop = running(OTP_REPORT_LATE_ACTIONS="false", OTP_FEEDBACK_TIMEOUT_MS="0")
+    started = loop.started()
+    loop.advance(601)
+    assert problem_of(loop.check(started.verification_id, loop.code(started.to))) == "expired"
+    loop.report_due()
+    assert loop.reports(started.sid) == []
+    assert feedback_of(loop, started.verification_id) == "none"
+
+
+def nothing(loop: Loop, verification_id: str, sid: str) -> None:
+    pass
+
+
+def delivered(loop: Loop, verification_id: str, sid: str) -> None:
+    loop.deliver(sid, "delivered")
+
+
+def read(loop: Loop, verification_id: str, sid: str) -> None:
+    loop.deliver(sid, "read")
+
+
+def undelivered(loop: Loop, verification_id: str, sid: str) -> None:
+    loop.deliver(sid, "undelivered", error_code=30003)
+
+
+def canceled(loop: Loop, verification_id: str, sid: str) -> None:
+    loop.cancel(verification_id)
+
+
+def looked_at(loop: Loop, verification_id: str, sid: str) -> None:
+    loop.view(verification_id)
+
+
+@pytest.mark.parametrize(
+    "event", [nothing, delivered, read, undelivered, canceled, looked_at], ids=lambda e: e.__name__
+)
+def test_what_was_not_acted_on_is_never_reported(loop: Loop, event: Callable[[Loop, str, str], None]):
+    started = loop.started()
+    event(loop, started.verification_id, started.sid)
+    loop.report_due()
+    loop.advance(601)
+    loop.stack.run_schedules()
+    assert loop.reports(started.sid) == []
+    assert loop.outcome(started.sid) == "unconfirmed"
+
+
+def test_the_right_code_many_times_at_once_confirms_once_and_reports_once(loop: Loop):
+    started = loop.started()
+    code = loop.code(started.to)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: loop.check(started.verification_id, code), range(12)))
+    assert [answer.status_code for answer in answers].count(200) == 1
+    others = {problem_of(answer) for answer in answers if answer.status_code != 200}
+    assert others <= {"already-confirmed", "locked"}
+    loop.report_due()
+    assert len(loop.reports(started.sid)) == 1
+
+
+def test_guesses_at_once_get_five_comparisons_and_no_more(loop: Loop):
+    started = loop.started()
+    code, wrong = loop.code(started.to), loop.wrong_code(started.to)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: problem_of(loop.check(started.verification_id, wrong)), range(24)))
+    assert answers.count("wrong-secret") == 5
+    assert answers.count("locked") == 19
+    assert problem_of(loop.check(started.verification_id, code)) == "locked"
+
+
+def test_a_wrong_guess_that_cannot_be_counted_is_unavailable_and_its_attempt_spent(loop: Loop):
+    started = loop.started()
+    writes = 0
+
+    def fail(name: str, phase: str) -> None:
+        nonlocal writes
+        if (name, phase) == ("dynamodb:UpdateItem", "before"):
+            writes += 1
+            if writes > 1:
+                raise ConnectionAbortedError
+
+    with loop.stack.observing(fail):
+        response = loop.check(started.verification_id, loop.wrong_code(started.to))
+    assert (response.status_code, problem_of(response)) == (503, "unavailable")
+    assert int(response.headers["retry-after"]) >= 1
+    assert loop.view(started.verification_id)["attempts_left"] == 4
+
+
+def test_an_attempt_that_cannot_be_reserved_compares_nothing(loop: Loop):
+    started = loop.started()
+
+    def fail(name: str, phase: str) -> None:
+        if (name, phase) == ("dynamodb:UpdateItem", "before"):
+            raise ConnectionAbortedError
+
+    with loop.stack.observing(fail):
+        response = loop.check(started.verification_id, loop.code(started.to))
+    assert (response.status_code, problem_of(response)) == (503, "unavailable")
+    view = loop.view(started.verification_id)
+    assert (view["status"], view["attempts_left"]) == ("pending", 5)
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
