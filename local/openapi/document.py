@@ -2,24 +2,22 @@
 
 import tomllib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, override
 
 import yaml
 
 from local.functions import ROOT
 from local.openapi import problems
-from local.openapi.operations import JSON, OPERATIONS, Answer, Body, Operation
+from local.openapi.callers import CALLERS
+from local.openapi.links import LINKS, PAGE_HEADERS
+from local.openapi.operation import JSON, Answer, Body, Examples, Operation
 from local.openapi.schemas import wire_schemas
+from local.openapi.webhooks import WEBHOOKS
 from otp_feedback.adapters.pages import security_headers
 from otp_feedback.adapters.problems import MEDIA_TYPE, STATUS
 
-_VERIFICATION_ID = {
-    "name": "verification_id",
-    "in": "path",
-    "required": True,
-    "description": "As the start answered it.",
-    "schema": wire_schemas()["SentAnswer"]["properties"]["verification_id"],
-}
+OPERATIONS = CALLERS + LINKS + WEBHOOKS
+
 _TAGS = {
     "caller": ("Verifications", "For the stack's owner: IAM, or JWT where the stack names an issuer."),
     "public": ("Links", "For whoever got a link."),
@@ -31,24 +29,24 @@ _SECURITY: dict[str, list[dict[str, list[str]]]] = {
     "twilio": [{"TwilioSignature": []}],
 }
 _DESCRIPTION = """\
-Sends one-time passwords and other confirmation messages through Twilio, knows which message each user acted on, and tells
-Twilio so.
+Sends one-time passwords and other confirmation messages through Twilio, knows which message each user acted on, and
+tells Twilio so.
 
-Errors are `application/problem+json` (RFC 9457); `type` is `urn:otp-feedback:` and a name that does not change. What API
-Gateway itself answers (a caller without authorisation, throttling, a fault) is a JSON object with a `message`.
+Errors are `application/problem+json` (RFC 9457); `type` is `urn:otp-feedback:` and a name that does not change. What
+API Gateway itself answers (a caller without authorisation, throttling, a fault) is a JSON object with a `message`.
 
 `send_otp` can also be invoked directly (AWS Lambda `Invoke`) with the body of `POST /verifications`, and the
 `Idempotency-Key` in it as `idempotency_key`.
 """
-# What API Gateway answers in the function's place: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-troubleshooting-lambda.html
 _GATEWAY = {
-    401: ("Unauthorized", "The token is missing or not accepted."),
-    403: ("Forbidden", "The request is not signed, or its signer may not call this."),
-    413: ("Request Entity Too Large", "The body is larger than API Gateway takes."),
-    429: ("Too Many Requests", "The route is throttled."),
-    500: ("Internal Server Error", "A fault of the service."),
-    503: ("Service Unavailable", "The function cannot run at the moment."),
+    401: ("Unauthorized", "the token is missing or not accepted."),
+    403: ("Forbidden", "the request is not signed, or its signer may not call this."),
+    413: ("Request Entity Too Large", "the body is larger than 10 MB."),
+    429: ("Too Many Requests", "the route is throttled."),
+    500: ("Internal Server Error", "the function failed."),
+    503: ("Service Unavailable", "the function cannot run at the moment."),
 }
+"""What API Gateway answers in a function's place."""
 
 
 def document() -> dict[str, Any]:
@@ -75,9 +73,8 @@ def document() -> dict[str, Any]:
         "tags": [{"name": name, "description": description} for name, description in _TAGS.values()],
         "paths": paths,
         "components": {
-            "schemas": wire_schemas()
-            | {problems.schema_name(kind): problems.schema(kind) for kind in STATUS}
-            | {"GatewayMessage": _gateway_schema()},
+            "schemas": _schemas(),
+            "responses": {_gateway_name(status): _gateway_response(status) for status in _GATEWAY},
             "parameters": _parameters(),
             "headers": _headers(),
             "examples": {problems.schema_name(kind): problems.example(kind) for kind in STATUS},
@@ -89,10 +86,11 @@ def document() -> dict[str, Any]:
 def to_yaml(value: dict[str, Any]) -> str:
     """The document as it is committed: in the order given, without anchors."""
     text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
-    return f"# Written by `make openapi` from the code; tests compare the two.\n{text}"
+    return f"# Written by `make openapi` from the code; a test compares the two.\n{text}"
 
 
 class _Dumper(yaml.SafeDumper):
+    @override
     def ignore_aliases(self, data: Any) -> bool:
         return True
 
@@ -125,64 +123,53 @@ def _body(body: Body) -> dict[str, Any]:
     return {"required": body.required, "content": {body.media_type: content}}
 
 
+def _examples(values: Examples) -> dict[str, Any]:
+    return {name.replace(" ", "-"): {"value": value} for name, value in values.items()}
+
+
 def _statuses(operation: Operation) -> list[int]:
     own = {answer.status for answer in operation.answers}
-    refused = {STATUS[kind] for kind in operation.problems}
-    return sorted(own | refused | set(_gateway_statuses(operation)))
+    return sorted(own | {STATUS[kind] for kind in operation.problems} | _gateway_statuses(operation))
 
 
-def _gateway_statuses(operation: Operation) -> list[int]:
-    statuses = [429, 500, 503]
-    if operation.caller == "caller":
-        statuses += [401, 403]
-    if operation.body is not None:
-        statuses.append(413)
-    return statuses
+def _gateway_statuses(operation: Operation) -> set[int]:
+    authorised = {401, 403} if operation.caller == "caller" else set()
+    return {429, 500, 503} | authorised | ({413} if operation.body is not None else set())
 
 
 def _response(operation: Operation, status: int) -> dict[str, Any]:
     answers = [answer for answer in operation.answers if answer.status == status]
     kinds = [kind for kind in operation.problems if STATUS[kind] == status]
     by_gateway = status in _gateway_statuses(operation)
-    descriptions = [answer.description for answer in answers]
-    descriptions += [(kind.__doc__ or "").partition("\n")[0] for kind in kinds]
-    content = {answer.media_type: _content(answer) for answer in answers if answer.media_type}
+    if not answers and not kinds and operation.method != "HEAD":
+        return {"$ref": f"#/components/responses/{_gateway_name(status)}"}
+    described = [answer.description for answer in answers] + [problems.summary(kind) for kind in kinds]
+    content = {
+        answer.media_type: {"schema": answer.schema}
+        | ({"examples": _examples(answer.examples)} if answer.examples else {})
+        for answer in answers
+        if answer.media_type is not None
+    }
     if kinds:
         shown = {kind.name: {"$ref": f"#/components/examples/{problems.schema_name(kind)}"} for kind in kinds}
         content[MEDIA_TYPE] = {"schema": problems.one_of(kinds), "examples": shown}
     if by_gateway:
-        message, description = _GATEWAY[status]
-        descriptions.append(f"API Gateway: {description[0].lower()}{description[1:]}")
-        content[JSON] = {"schema": {"$ref": "#/components/schemas/GatewayMessage"}, "example": {"message": message}}
-    if operation.method == "HEAD":
-        content = {}
-    response: dict[str, Any] = {"description": " · ".join(descriptions)}
-    headers = _response_headers(answers, kinds_retry=any(map(problems.retry_after, kinds)), shared=len(content) > 1)
-    if headers:
-        response["headers"] = headers
-    if content:
-        response["content"] = content
-    if operation.continues and answers:
-        response["links"] = _links()
-    return response
+        response = _gateway_response(status)
+        described.append(response["description"])
+        content |= response["content"]
+    headers = _response_headers([] if by_gateway else answers, retry=any(map(problems.retry_after, kinds)))
+    return {
+        "description": " · ".join(described),
+        **({"headers": headers} if headers else {}),
+        **({"content": content} if content and operation.method != "HEAD" else {}),
+        **({"links": _links()} if operation.continues and answers else {}),
+    }
 
 
-def _content(answer: Answer) -> dict[str, Any]:
-    return {"schema": answer.schema} | ({"examples": _examples(answer.examples)} if answer.examples else {})
-
-
-def _examples(values: Any) -> dict[str, Any]:
-    return {name.replace(" ", "-"): {"value": value} for name, value in values.items()}
-
-
-def _response_headers(answers: Sequence[Answer], *, kinds_retry: bool, shared: bool) -> dict[str, Any]:
-    """An answer's headers; where API Gateway answers with the same status, it sends none of them."""
+def _response_headers(answers: Sequence[Answer], *, retry: bool) -> dict[str, Any]:
     names = {name: component for answer in answers for name, component in answer.headers.items()}
-    suffix = "" if not shared else "Optional"
-    headers = {name: {"$ref": f"#/components/headers/{component}{suffix}"} for name, component in names.items()}
-    if kinds_retry:
-        headers["Retry-After"] = {"$ref": "#/components/headers/RetryAfter"}
-    return headers
+    names |= {"Retry-After": "RetryAfter"} if retry else {}
+    return {name: {"$ref": f"#/components/headers/{component}"} for name, component in names.items()}
 
 
 def _links() -> dict[str, Any]:
@@ -198,9 +185,42 @@ def _links() -> dict[str, Any]:
     }
 
 
+def _gateway_name(status: int) -> str:
+    return "Gateway" + _GATEWAY[status][0].replace(" ", "")
+
+
+def _gateway_response(status: int) -> dict[str, Any]:
+    message, description = _GATEWAY[status]
+    content = {"schema": {"$ref": "#/components/schemas/GatewayMessage"}, "example": {"message": message}}
+    return {"description": f"API Gateway: {description}", "content": {JSON: content}}
+
+
+def _schemas() -> dict[str, Any]:
+    wire = wire_schemas()
+    gateway = {
+        "title": "GatewayMessage",
+        "description": "What API Gateway answers in a function's place.",
+        "type": "object",
+        "properties": {"message": {"type": ["string", "null"]}},
+        "required": ["message"],
+    }
+    return (
+        wire
+        | {"VerificationId": wire["SentAnswer"]["properties"]["verification_id"]}
+        | {problems.schema_name(kind): problems.schema(kind) for kind in STATUS}
+        | {"GatewayMessage": gateway}
+    )
+
+
 def _parameters() -> dict[str, Any]:
     return {
-        "VerificationId": _VERIFICATION_ID,
+        "VerificationId": {
+            "name": "verification_id",
+            "in": "path",
+            "required": True,
+            "description": "As the start answered it.",
+            "schema": {"$ref": "#/components/schemas/VerificationId"},
+        },
         "IdempotencyKey": {
             "name": "Idempotency-Key",
             "in": "header",
@@ -221,37 +241,22 @@ def _parameters() -> dict[str, Any]:
 
 
 def _headers() -> dict[str, Any]:
-    page = security_headers(None)
-    headers: dict[str, Any] = {
+    values = security_headers(None)
+    page = {
+        component: {"required": True, "schema": {"type": "string", "const": values[name]}}
+        for name, component in PAGE_HEADERS.items()
+    }
+    return page | {
+        "ContentSecurityPolicy": {
+            "description": "Nothing is loaded but the page's own style; the form leads to us and to the `SuccessUrl`.",
+            "required": True,
+            "schema": {"type": "string", "pattern": "^default-src 'none'; style-src 'sha256-"},
+        },
+        "Location": {"description": "The stack's `SuccessUrl`.", "required": True, "schema": {"type": "string"}},
         "RetryAfter": {
             "description": "Seconds to wait; absent where waiting does not help.",
             "schema": {"type": "integer", "minimum": 1},
         },
-        "Location": {"description": "The stack's `SuccessUrl`.", "required": True, "schema": {"type": "string"}},
-        "NoStore": {"required": True, "schema": {"type": "string", "const": "no-store"}},
-        "ContentSecurityPolicy": {
-            "description": "Nothing is loaded but the page's own style; the form goes to us and on to the `SuccessUrl`.",
-            "required": True,
-            "schema": {"type": "string", "pattern": "^default-src 'none'; style-src 'sha256-"},
-        },
-    }
-    for name, value in page.items():
-        component = name.replace("-", "")
-        if name != "Cache-Control" and component not in headers:
-            headers[component] = {"required": True, "schema": {"type": "string", "const": value}}
-    optional = {
-        f"{name}Optional": header | {"required": False} for name, header in headers.items() if header.get("required")
-    }
-    return headers | optional
-
-
-def _gateway_schema() -> dict[str, Any]:
-    return {
-        "title": "GatewayMessage",
-        "description": "What API Gateway answers in the function's place.",
-        "type": "object",
-        "properties": {"message": {"type": ["string", "null"]}},
-        "required": ["message"],
     }
 
 
@@ -261,7 +266,7 @@ def _security_schemes() -> dict[str, Any]:
             "type": "apiKey",
             "in": "header",
             "name": "Authorization",
-            "description": "AWS Signature Version 4 for the service `execute-api`, by whoever may `execute-api:Invoke`.",
+            "description": "AWS Signature Version 4 for `execute-api`, by whoever may `execute-api:Invoke`.",
             "x-amazon-apigateway-authtype": "awsSigv4",
         },
         "Token": {

@@ -16,7 +16,7 @@ from otp_feedback.domain.errors import (
 MEMBERS: dict[str, dict[str, Any]] = {
     "field": {
         "type": "string",
-        "description": "The field, header or parameter that cannot be used; dotted where it is nested, `body` for the whole.",
+        "description": "The field, header or parameter at fault; dotted where it is nested, `body` for the whole.",
         "examples": ["to"],
     },
     "attempts_left": {
@@ -50,6 +50,11 @@ def sample(kind: type[Problem]) -> Problem:
     return _SAMPLES.get(kind) or kind()
 
 
+def summary(kind: type[Problem]) -> str:
+    """What a problem says, in one sentence."""
+    return (kind.__doc__ or "").partition("\n")[0]
+
+
 def schema_name(kind: type[Problem]) -> str:
     """The name of a problem's schema; no wire type ends like this."""
     return f"{kind.__name__}Problem"
@@ -68,7 +73,7 @@ def schema(kind: type[Problem]) -> dict[str, Any]:
     properties |= {name: MEMBERS[name] for name in shown if name not in properties}
     return {
         "title": schema_name(kind),
-        "description": (kind.__doc__ or "").partition("\n")[0],
+        "description": summary(kind),
         "type": "object",
         "properties": properties,
         "required": [name for name in properties if name in always],
@@ -77,7 +82,7 @@ def schema(kind: type[Problem]) -> dict[str, Any]:
 
 def example(kind: type[Problem]) -> dict[str, Any]:
     """A problem as the API writes it."""
-    return {"summary": (kind.__doc__ or "").partition("\n")[0], "value": _body(sample(kind))}
+    return {"summary": summary(kind), "value": _body(sample(kind))}
 
 
 def retry_after(kind: type[Problem]) -> bool:

@@ -10,6 +10,7 @@ REQUESTS = (api.StartBody, api.MessageBody, api.CheckBody, api.ConfirmBody, api.
 ANSWERS = (api.SentAnswer, api.VerificationView, api.ConfirmedAnswer, api.CanceledAnswer)
 
 _NULL = {"type": "null"}
+_FIRST = ("title", "type", "description", "properties", "required", "format", "enum", "pattern")
 
 # What the use cases check across fields, and the types cannot say.
 _ONLY_CALLERS_BRING_SECRETS = {
@@ -40,19 +41,23 @@ def reference(wire_type: type) -> dict[str, Any]:
 
 def _components(types: tuple[type, ...]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    return {name: _typed_enums(schema) for name, schema in components.items()}
+    return {name: _tidy(schema) for name, schema in components.items()}
 
 
-def _typed_enums(schema: Any) -> Any:
-    """Every enum with its type, which code generators look for."""
+def _tidy(schema: Any) -> Any:
+    """Every enum with its type, which code generators look for, and what comes first first."""
     if isinstance(schema, list):
-        return [_typed_enums(item) for item in schema]
+        return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    typed = {name: _typed_enums(value) for name, value in schema.items()}
-    if isinstance(typed.get("enum"), list) and all(isinstance(value, str) for value in typed["enum"]):
-        typed = {"type": "string"} | typed
-    return typed
+    tidy = {name: _tidy(value) for name, value in schema.items()}
+    if isinstance(tidy.get("enum"), list) and all(isinstance(value, str) for value in tidy["enum"]):
+        tidy["type"] = "string"
+    return {name: tidy[name] for name in sorted(tidy, key=_place)}
+
+
+def _place(keyword: str) -> int:
+    return _FIRST.index(keyword) if keyword in _FIRST else len(_FIRST) + (keyword == "examples")
 
 
 def _request_schema(schema: dict[str, Any]) -> dict[str, Any]:
