@@ -425,7 +425,7 @@ def test_nothing_is_posted_after_the_deadline(bench):
     client.post_feedback(SID, 1)
 
     assert client.create_message(MESSAGE, 0) == NotSent()
-    assert client.post_feedback(SID, -1) == FeedbackDeferred("timeout")
+    assert client.post_feedback(SID, -1) == FeedbackDeferred("no-time")
     assert len(server.requests) == 1
 
 
