@@ -9,7 +9,8 @@ import pytest
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, Started, problem_of
 
-TIMEOUT_S = 1.0
+TIMEOUT_MS = 2500
+"""So long that the rest of the answer, on a busy machine, fits into a tenth of it."""
 
 
 def feedback_of(loop: Loop, verification_id: str) -> str:
@@ -18,16 +19,19 @@ def feedback_of(loop: Loop, verification_id: str) -> str:
 
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "trickle"])
-def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outbox_reports(loop: Loop, fault: str):
+def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outbox_reports(
+    running: Running, fault: str
+):
+    loop = running(OTP_FEEDBACK_TIMEOUT_MS=str(TIMEOUT_MS))
     time_of_confirming(loop, loop.started())
     loop.fault("feedback", fault, times=1000)
     started = loop.started()
     elapsed = [time_of_confirming(loop, started)]
     # Another process may take the machine for a moment: the promise is kept if it is kept once.
-    while len(elapsed) < 3 and min(elapsed) > 1.1 * TIMEOUT_S:
+    while len(elapsed) < 3 and min(elapsed) > 1.1 * TIMEOUT_MS:
         started = loop.started()
         elapsed.append(time_of_confirming(loop, started))
-    assert 0.9 * TIMEOUT_S < min(elapsed) <= 1.1 * TIMEOUT_S
+    assert 0.9 * TIMEOUT_MS < min(elapsed) <= 1.1 * TIMEOUT_MS
     loop.fault("feedback", "none")
     loop.report_due()
     assert loop.outcome(started.sid) == "confirmed"
@@ -35,11 +39,11 @@ def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outb
 
 
 def time_of_confirming(loop: Loop, started: Started) -> float:
-    """Seconds that a user waits for the answer to the right code."""
+    """Milliseconds that a user waits for the answer to the right code."""
     code = loop.code(started.to)
     begun = perf_counter()
     response = loop.check(started.verification_id, code)
-    elapsed = perf_counter() - begun
+    elapsed = (perf_counter() - begun) * 1000
     assert (response.status_code, response.json()["status"]) == (200, "confirmed")
     return elapsed
 
