@@ -131,7 +131,8 @@ def from_result(result: Any, *, head: bool = False) -> HttpAnswer:
     status = result["statusCode"]
     if isinstance(status, bool) or not isinstance(status, int | str) or not re.fullmatch(r"[1-5][0-9]{2}", str(status)):
         raise InvalidResponse("statusCode is no HTTP status")
-    text, given = result.get("body") or "", result.get("headers") or {}
+    text, given = result.get("body", ""), result.get("headers", {})
+    text, given = "" if text is None else text, {} if given is None else given
     if not isinstance(text, str) or not isinstance(given, dict):
         raise InvalidResponse("body must be a string and headers an object")
     headers = {str(name).lower(): _header_value(value) for name, value in given.items()}

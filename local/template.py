@@ -143,15 +143,9 @@ class Template:
         apis = dict(self.resources("AWS::Serverless::HttpApi"))
         found = []
         for function, _, event in self._events("HttpApi"):
+            method, path = str(event.get("Method", "ANY")).upper(), str(event["Path"])
             api = apis.get(self._api_of(event), {})
-            found.append(
-                Route(
-                    method=str(event.get("Method", "ANY")).upper(),
-                    path=str(event["Path"]),
-                    function=function,
-                    authorisation=self._authorisation(event.get("Auth", {}), api.get("Auth", {})),
-                )
-            )
+            found.append(Route(method, path, function, self._authorisation(event, api)))
         return found
 
     def schedules(self) -> list[Schedule]:
@@ -175,10 +169,15 @@ class Template:
         return str(api["Ref"]) if isinstance(api, dict) else str(api)
 
     def _authorisation(self, event: Mapping[str, Any], api: Mapping[str, Any]) -> Authorisation:
-        default = "AWS_IAM" if api.get("EnableIamAuthorizer") and "DefaultAuthorizer" not in api else "NONE"
-        default = self.resolve(api["DefaultAuthorizer"]) if "DefaultAuthorizer" in api else default
-        chosen = self.resolve(event.get("Authorizer", default))
-        if chosen in ("NONE", NO_VALUE, None):
+        """The OpenAPI body's `security` for the route, else what the event says, else the API's default."""
+        shared = api.get("Auth", {})
+        default = shared.get("DefaultAuthorizer", "AWS_IAM" if shared.get("EnableIamAuthorizer") else "NONE")
+        chosen = self.resolve(event.get("Auth", {}).get("Authorizer", default))
+        operations = api.get("DefinitionBody", {}).get("paths", {}).get(event["Path"], {})
+        security = self.resolve(operations.get(str(event.get("Method", "")).lower(), {}).get("security", []))
+        if security:
+            (chosen,) = security[0]
+        if chosen == "NONE":
             return "none"
         return "iam" if chosen == "AWS_IAM" else "jwt"
 

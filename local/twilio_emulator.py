@@ -19,7 +19,7 @@ from flask import Response
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
 from local.servers import Listener, Observer, hold, observed
 from local.twilio_account import API_VERSION, UNDELIVERABLE, Account, Message, TwilioError, new_sid
-from local.twilio_routes import Kind, Operation, application, error_answer, operation_of
+from local.twilio_routes import Kind, Operation, application, error_answer, general_error, operation_of
 from local.webhooks import Answer, Timers, Webhooks, is_local_host
 
 API_KEYS = {"SK" + "0" * 32: "laptop-api-key-secret"}
@@ -201,13 +201,13 @@ class TwilioEmulator:
         if fault is None:
             return action()
         if fault.kind == "status":
-            return error_answer(TwilioError(fault.status, 20500 if fault.status >= 500 else 20001, "Injected fault"))
+            return error_answer(general_error(fault.status, "Injected fault"))
         if fault.kind == "timeout_before":
             raise hold(self.listener.stopping, HOLD_S)
         if fault.kind == "timeout_after":
             action()
             raise hold(self.listener.stopping, HOLD_S)
-        answer = action() if fault.acts else error_answer(TwilioError(503, 20503, "Injected fault"))
+        answer = action() if fault.acts else error_answer(general_error(503, "Injected fault"))
         body = answer.get_data()
         answer.response = self._trickle(body)
         answer.headers["Content-Length"] = str(len(body))

@@ -31,6 +31,12 @@ def operation_of(environ: WSGIEnvironment) -> str:
     return f"twilio:{method.lower()}"
 
 
+def general_error(status: int, message: str) -> TwilioError:
+    """The error with Twilio's general code for an HTTP status."""
+    codes = {401: 20003, 404: 20404, 405: 20004, 429: 20429, 503: 20503}
+    return TwilioError(status, codes.get(status, 20500 if status >= 500 else 20001), message)
+
+
 def error_answer(error: TwilioError) -> Response:
     """An error in the shape that Twilio gives it."""
     answer = jsonify(
@@ -46,6 +52,7 @@ def error_answer(error: TwilioError) -> Response:
 def application(emulator: "TwilioEmulator") -> Flask:
     """The emulator's WSGI application."""
     app = Flask(__name__, static_folder=None)
+    app.config["PROPAGATE_EXCEPTIONS"] = True  # a connection that is to be lost must not end as a page of Flask's
 
     @app.errorhandler(TwilioError)
     def refuse(error: TwilioError) -> Response:
@@ -53,10 +60,7 @@ def application(emulator: "TwilioEmulator") -> Flask:
 
     @app.errorhandler(HTTPException)
     def refuse_http(error: HTTPException) -> Response:
-        status = error.code or 500
-        return error_answer(
-            TwilioError(status, {404: 20404, 405: 20004}.get(status, 20001), error.description or error.name)
-        )
+        return error_answer(general_error(error.code or 500, error.description or error.name))
 
     @app.after_request
     def identify(answer: Response) -> Response:
