@@ -95,6 +95,11 @@ class Functions:
             self._idle[name].append(self._born(name, channel))
 
     @property
+    def host_pid(self) -> int:
+        """The process whose session all instances are in."""
+        return self._host.pid
+
+    @property
     def stopped(self) -> bool:
         """Whether the functions were told to end."""
         return self._stopped

@@ -30,6 +30,11 @@ class QuietHandler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         pass
 
+    @override
+    def connection_dropped(self, error: BaseException, environ: WSGIEnvironment | None = None) -> None:
+        # What is left of the request must not be taken for the next one, nor the client kept waiting.
+        self.close_connection = True
+
 
 class _Server(ThreadedWSGIServer):
     """A threaded server that knows its open connections, so that stopping it waits for nobody."""

@@ -93,7 +93,9 @@ def test_what_is_not_there_is_left_out():
     assert event()["isBase64Encoded"] is False
 
 
-@pytest.mark.parametrize("content_type", ["application/json", "text/plain", "APPLICATION/XML", "application/javascript"])
+@pytest.mark.parametrize(
+    "content_type", ["application/json", "text/plain", "APPLICATION/XML", "application/javascript"]
+)
 def test_text_is_passed_on_as_text(content_type: str):
     made = event({"content-type": content_type}, b"hello")
     assert (made["body"], made["isBase64Encoded"]) == ("hello", False)

@@ -88,7 +88,7 @@ def test_a_taken_address_names_the_variable():
 
 
 def test_a_listener_on_every_interface_is_reached_at_the_address_it_was_asked_at():
-    listener = Listener("0.0.0.0")
+    listener = Listener("0.0.0.0")  # noqa: S104
     listener.serve(hello)
     assert listener.url == f"http://127.0.0.1:{listener.port}"
     assert httpx.get(listener.url, verify=PLAIN).status_code == 200

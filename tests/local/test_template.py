@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.stack import LAPTOP
-from local.template import NO_VALUE, Route, Template, TemplateError
+from local.template import NO_VALUE, Template, TemplateError
 
 ROOT = Path(__file__).parents[2]
 
@@ -19,20 +19,23 @@ def deployed() -> Template:
 def test_the_routes_of_the_design(deployed: Template):
     routes = {(route.method, route.path): (route.function, route.authorisation) for route in deployed.routes()}
     verification = "/verifications/{verification_id}"
-    assert routes.items() >= {
-        ("POST", "/verifications"): ("send_otp", "iam"),
-        ("POST", f"{verification}/messages"): ("send_otp", "iam"),
-        ("GET", verification): ("confirm_action", "iam"),
-        ("POST", f"{verification}/check"): ("confirm_action", "iam"),
-        ("POST", f"{verification}/confirm"): ("confirm_action", "iam"),
-        ("POST", f"{verification}/cancel"): ("confirm_action", "iam"),
-        ("GET", "/confirm"): ("confirm_action", "none"),
-        ("HEAD", "/confirm"): ("confirm_action", "none"),
-        ("POST", "/confirm"): ("confirm_action", "none"),
-        ("POST", "/twilio/status"): ("track_delivery", "none"),
-        ("POST", "/twilio/message"): ("confirm_action", "none"),
-        ("POST", "/twilio/call"): ("confirm_action", "none"),
-    }.items()
+    assert (
+        routes.items()
+        >= {
+            ("POST", "/verifications"): ("send_otp", "iam"),
+            ("POST", f"{verification}/messages"): ("send_otp", "iam"),
+            ("GET", verification): ("confirm_action", "iam"),
+            ("POST", f"{verification}/check"): ("confirm_action", "iam"),
+            ("POST", f"{verification}/confirm"): ("confirm_action", "iam"),
+            ("POST", f"{verification}/cancel"): ("confirm_action", "iam"),
+            ("GET", "/confirm"): ("confirm_action", "none"),
+            ("HEAD", "/confirm"): ("confirm_action", "none"),
+            ("POST", "/confirm"): ("confirm_action", "none"),
+            ("POST", "/twilio/status"): ("track_delivery", "none"),
+            ("POST", "/twilio/message"): ("confirm_action", "none"),
+            ("POST", "/twilio/call"): ("confirm_action", "none"),
+        }.items()
+    )
 
 
 def test_with_an_issuer_callers_bring_tokens():
@@ -70,7 +73,7 @@ def test_an_unknown_parameter_is_refused():
 
 
 def test_a_parameter_without_a_value_is_named():
-    with pytest.raises(TemplateError, match="AppName|Sender|Countries"):
+    with pytest.raises(TemplateError, match=r"AppName|Sender|Countries"):
         Template(ROOT / "template.yaml").functions({})
 
 
