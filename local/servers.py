@@ -198,13 +198,15 @@ type Observer = Callable[[str, str], None]
 def observed(
     app: WSGIApplication, name_of: Callable[[WSGIEnvironment], str], observers: Iterable[Observer]
 ) -> WSGIApplication:
-    """Tell observers of every call, before it acts and after, while the caller still waits.
+    """Tell observers of every call that has a name, before it acts and after, while the caller still waits.
 
     An observer that raises `ConnectionAbortedError` drops the connection at that point.
     """
 
     def watch(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         name = name_of(environ)
+        if not name:
+            return app(environ, start_response)
         for observer in tuple(observers):
             observer(name, "before")
         answer = app(environ, start_response)
