@@ -11,7 +11,7 @@ ARGS ?=
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo dev test test-build check lint format openapi template-lint build requirements clean
+.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ test: setup ## Run the tests (ARGS="-k confirm" chooses)
 
 test-build: setup ## Build the layers twice, and import every function from them alone
 	$(PY) -m pytest -m slow tests/template $(ARGS)
+
+test-sam: setup .venv-sam/requirements.txt ## Run the functions in containers with SAM CLI (needs Docker and Lambda's Python image)
+	$(PY) -m pytest -m sam $(ARGS)
 
 check: lint template-lint build test-build test ## Everything that CI runs
 
