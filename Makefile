@@ -5,13 +5,15 @@ MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
 SAM := PYTHONPATH= PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam
-SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local tests benchmarks)
+SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local operations tests benchmarks)
 ARGS ?=
 
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build requirements clean
+STACK ?= otp-feedback
+
+.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -65,6 +67,15 @@ template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt #
 
 build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
 	$(SAM) build $(ARGS)
+
+deploy: build ## Deploy (ARGS=--guided the first time, ARGS="--config-env prod" for another stack)
+	$(SAM) deploy $(ARGS)
+
+invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=SendOtpFunction EVENT=events/….json
+	$(SAM) local invoke "$(FUNCTION)" --event "$(EVENT)" $(ARGS)
+
+logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
+	$(SAM) logs --stack-name "$(STACK)" --tail $(ARGS)
 
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
 	$(PY) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
