@@ -70,12 +70,14 @@ def make_handler(
     def origin(request: HttpRequest) -> Origin:
         return Origin(request.caller, request.idempotency_key, base_url.of_request(request.domain_name))
 
-    def invoked_directly(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+    def invoked_directly(event: Any, context: Any) -> dict[str, Any]:
         started = perf_counter()
         invocation.begin(context)
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id, route="direct")
         try:
+            if not isinstance(event, Mapping):
+                raise MalformedRequest("body", "must be a JSON object")
             fields = dict(event)
             key = fields.pop("idempotency_key", None)
             if key is not None and not isinstance(key, str):
@@ -100,8 +102,9 @@ def make_handler(
         },
     )
 
-    def handle(event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        return over_http(event, context) if "requestContext" in event else invoked_directly(event, context)
+    def handle(event: Any, context: Any) -> dict[str, Any]:
+        is_http = isinstance(event, Mapping) and "requestContext" in event
+        return over_http(event, context) if is_http else invoked_directly(event, context)
 
     return handle
 
