@@ -74,16 +74,6 @@ class TestKilledBetweenTwiliosAnswerAndTheSidsStorage:
         assert loop.outcome(started.sid) == "confirmed"
         assert loop.view(started.verification_id)["messages"][0]["feedback"] == "reported"
 
-    def test_without_a_callback_the_outbox_finds_the_message_at_twilio(
-        self, loop: Loop, phase: str, calls: tuple[str, ...]
-    ):
-        started = self.strand(loop, phase, calls)
-        assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
-        loop.report_due()
-        assert loop.outcome(started.sid) == "confirmed"
-        (message,) = loop.view(started.verification_id)["messages"]
-        assert (message["feedback"], message["sid"]) == ("reported", started.sid)
-
     def test_a_callback_before_the_code_lets_the_feedback_go_out_at_once(
         self, loop: Loop, phase: str, calls: tuple[str, ...]
     ):

@@ -193,17 +193,6 @@ def test_a_message_that_twilio_refused_is_refused_again_without_asking(loop: Loo
     assert (again.status_code, again.text) == (first.status_code, first.text)
 
 
-def test_a_message_that_provably_never_reached_twilio_may_be_sent_under_the_same_key(loop: Loop, key: str):
-    to = fresh_number()
-    loop.fault("create_message", "status", status=429, times=1000)
-    first = loop.start(to, key=key)
-    assert (first.status_code, problem_of(first)) == (503, "unavailable")
-    assert first.headers["retry-after"]
-    loop.fault("create_message", "none")
-    assert loop.start(to, key=key).status_code == 202
-    assert len(loop.messages(to)) == 1
-
-
 def test_an_unanswered_message_is_not_sent_again_under_the_same_key(loop: Loop, key: str):
     to = fresh_number()
     loop.fault("create_message", "status", status=500)

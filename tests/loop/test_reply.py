@@ -1,0 +1,306 @@
+"""A reply by message or call: confirmed by who was asked, to whom they were asked by, once, and never by an opt-out."""
+
+import pytest
+
+from tests.loop.conftest import Running
+from tests.loop.driver import SENDER, Loop, Started, fresh_number
+
+EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+REJECTED = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
+
+
+def status(loop: Loop, started: Started) -> str:
+    """What the verification is."""
+    return str(loop.view(started.verification_id)["status"])
+
+
+def lines_about(loop: Loop, since: int, sid: str) -> list[str]:
+    """The functions' wide lines about an inbound message or call."""
+    return [line for line in loop.stack.logs()[since:].splitlines() if sid in line]
+
+
+def test_a_message_from_the_recipient_to_the_sender_confirms_and_reports(loop: Loop):
+    started = loop.started("reply")
+    answer = loop.inbound("message", started.to, body="yes please")
+    assert (answer["response_status"], answer["twiml"]) == (200, EMPTY)
+    assert answer["content_type"].startswith("text/xml")
+    view = loop.view(started.verification_id)
+    assert (view["status"], view["proof"], view["message"]) == ("confirmed", "sender", 1)
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_a_call_from_the_recipient_to_the_sender_confirms_and_is_rejected_unbilled(loop: Loop):
+    started = loop.started("reply")
+    answer = loop.inbound("call", started.to)
+    assert (answer["response_status"], answer["twiml"]) == (200, REJECTED)
+    assert loop.view(started.verification_id)["proof"] == "sender"
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_from_the_wrong_number_nothing_is_confirmed(loop: Loop, kind: str):
+    started = loop.started("reply")
+    since = len(loop.stack.logs())
+    with loop.unchanged():
+        answer = loop.inbound(kind, fresh_number(), body="yes")
+    assert answer["response_status"] == 200
+    assert status(loop, started) == "pending"
+    assert len(lines_about(loop, since, answer["sid"])) == 1
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_to_the_wrong_sender_nothing_is_confirmed(loop: Loop, kind: str):
+    started = loop.started("reply")
+    with loop.unchanged():
+        answer = loop.inbound(kind, started.to, "+14155550177", body="yes")
+    assert answer["response_status"] == 200
+    assert status(loop, started) == "pending"
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_after_the_expiry_nothing_is_confirmed_but_the_message_is_reported(loop: Loop, kind: str):
+    started = loop.started("reply")
+    loop.advance(601)
+    loop.inbound(kind, started.to, body="yes")
+    assert status(loop, started) == "expired"
+    assert loop.reports(started.sid) == []
+    loop.stack.run_schedules()
+    assert loop.outcome(started.sid) == "confirmed"
+    assert status(loop, started) == "expired"
+
+
+def test_twice_confirms_once(loop: Loop):
+    started = loop.started("reply")
+    loop.inbound("message", started.to, body="yes")
+    confirmed_at = loop.view(started.verification_id)["confirmed_at"]
+    loop.advance(5)
+    answer = loop.inbound("message", started.to, body="yes again")
+    assert answer["response_status"] == 200
+    assert loop.view(started.verification_id)["confirmed_at"] == confirmed_at
+    loop.report_due()
+    assert len(loop.reports(started.sid)) == 1
+
+
+@pytest.mark.parametrize(
+    "body", ["STOP", "stop", " Stop. ", "Stop!", "UNSUBSCRIBE", "end", "Quit", "STOPALL", "cancel", "REVOKE", "OPTOUT"]
+)
+def test_an_opt_out_never_confirms(loop: Loop, body: str):
+    started = loop.started("reply")
+    with loop.unchanged():
+        loop.inbound("message", started.to, body=body)
+    assert status(loop, started) == "pending"
+
+
+@pytest.mark.parametrize("kind", ["STOP", "START", "HELP", "anything"])
+def test_what_twilio_calls_an_opt_out_never_confirms(loop: Loop, kind: str):
+    started = loop.started("reply")
+    with loop.unchanged():
+        loop.inbound("message", started.to, body="yes", parameters={"OptOutType": kind})
+    assert status(loop, started) == "pending"
+
+
+def test_a_forged_reply_confirms_nothing(loop: Loop):
+    started = loop.started("reply")
+    fields = {"MessageSid": "SM" + "9" * 32, "From": started.to, "To": SENDER, "Body": "yes"}
+    with loop.unchanged():
+        assert loop.webhook("/twilio/message", fields, token="guessed").status_code == 403
+    assert status(loop, started) == "pending"
+
+
+def test_one_inbound_sid_confirms_one_of_two_open_verifications_ever(loop: Loop):
+    to = fresh_number()
+    older = loop.started("reply", to)
+    loop.advance(31)
+    newer = loop.started("reply", to)
+    answer = loop.inbound("message", to, body="yes")
+    assert [status(loop, each) for each in (older, newer)] == ["pending", "confirmed"]
+    with loop.unchanged():
+        for _ in range(3):
+            loop.inbound("message", to, body="yes", sid=answer["sid"])
+    assert [status(loop, each) for each in (older, newer)] == ["pending", "confirmed"]
+    loop.inbound("message", to, body="yes")
+    assert [status(loop, each) for each in (older, newer)] == ["confirmed", "confirmed"]
+
+
+def test_a_webhook_that_twilio_repeats_after_our_crash_goes_on_with_the_same_verification(loop: Loop):
+    to = fresh_number()
+    older = loop.started("reply", to)
+    loop.advance(31)
+    newer = loop.started("reply", to)
+    sid = "SM" + "7" * 32
+
+    def die_after_binding(name: str, phase: str) -> None:
+        if (name, phase) == ("dynamodb:PutItem", "after"):
+            loop.stack.functions.kill("confirm_action")
+            raise ConnectionAbortedError
+
+    with loop.stack.observing(die_after_binding):
+        fields = {"MessageSid": sid, "From": to, "To": SENDER, "Body": "yes"}
+        assert loop.webhook("/twilio/message", fields).status_code == 500
+    assert [status(loop, each) for each in (older, newer)] == ["pending", "pending"]
+    loop.cancel(newer.verification_id)
+    assert loop.webhook("/twilio/message", fields).status_code == 200
+    assert [status(loop, each) for each in (older, newer)] == ["pending", "canceled"]
+
+
+def test_a_reply_goes_to_the_newest_live_verification(loop: Loop):
+    to = fresh_number()
+    expired = loop.started("reply", to)
+    loop.advance(590)
+    live = loop.started("reply", to)
+    loop.advance(20)
+    loop.inbound("message", to, body="yes")
+    assert [status(loop, each) for each in (expired, live)] == ["expired", "confirmed"]
+
+
+def test_a_delivered_message_goes_before_a_newer_one_that_has_not_arrived(loop: Loop):
+    to = fresh_number()
+    delivered = loop.started("reply", to)
+    loop.deliver(delivered.sid, "delivered")
+    loop.advance(31)
+    underway = loop.started("reply", to)
+    loop.inbound("message", to, body="yes")
+    assert [status(loop, each) for each in (delivered, underway)] == ["confirmed", "pending"]
+
+
+def test_a_reply_that_names_the_message_goes_to_that_one(loop: Loop):
+    to = fresh_number()
+    older = loop.started("reply", to)
+    loop.advance(31)
+    newer = loop.started("reply", to)
+    loop.inbound("message", to, body="yes", parameters={"OriginalRepliedMessageSid": older.sid})
+    assert [status(loop, each) for each in (older, newer)] == ["confirmed", "pending"]
+    assert [loop.outcome(each.sid) for each in (older, newer)] == ["confirmed", "unconfirmed"]
+
+
+def test_a_reply_that_names_a_foreign_message_confirms_nothing(loop: Loop):
+    started = loop.started("reply")
+    with loop.unchanged():
+        loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": "SM" + "8" * 32})
+    assert status(loop, started) == "pending"
+
+
+def test_naming_somebody_elses_message_does_not_confirm_it(loop: Loop):
+    mine, theirs = loop.started("reply"), loop.started("reply")
+    with loop.unchanged():
+        loop.inbound("message", mine.to, body="yes", parameters={"OriginalRepliedMessageSid": theirs.sid})
+    assert [status(loop, each) for each in (mine, theirs)] == ["pending", "pending"]
+
+
+def test_of_two_messages_the_one_that_was_answered_gets_the_feedback(loop: Loop):
+    started = loop.started("reply")
+    loop.advance(31)
+    second = loop.another(started.verification_id).json()["message"]["sid"]
+    loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": started.sid})
+    loop.report_due()
+    assert loop.view(started.verification_id)["message"] == 1
+    assert [loop.outcome(sid) for sid in (started.sid, second)] == ["confirmed", "unconfirmed"]
+
+
+def test_each_inbound_is_logged_once_and_never_its_body(loop: Loop):
+    since = len(loop.stack.logs())
+    started = loop.started("reply")
+    sids = [
+        loop.inbound("message", started.to, body=body)["sid"] for body in ("STOP hammertime", "yes, my PIN is 4711")
+    ]
+    loop.inbound("message", started.to, body="STOP")
+    for sid in sids:
+        assert len(lines_about(loop, since, sid)) == 1
+    logs = loop.stack.logs()[since:]
+    assert "hammertime" not in logs
+    assert "4711" not in logs
+    assert started.to not in logs
+
+
+@pytest.mark.parametrize("sender", ["+", "anonymous", "+266696687", "12345", "Acme", "whatsapp:nobody", ""])
+def test_a_sender_that_is_no_number_confirms_nothing(loop: Loop, sender: str):
+    started = loop.started("reply")
+    with loop.unchanged():
+        response = loop.webhook(
+            "/twilio/message", {"MessageSid": "SM" + "6" * 32, "From": sender, "To": SENDER, "Body": "yes"}
+        )
+    assert response.status_code in {200, 400}
+    assert status(loop, started) == "pending"
+
+
+def test_a_reply_needs_the_keyword_where_there_is_one(running: Running):
+    loop = running(OTP_REPLY_KEYWORD="Sí")
+    started = loop.started("reply")
+    assert "Sí" in loop.messages(started.to)[0]["body"]
+    with loop.unchanged():
+        for body in ("no", "", "siempre", "s i", "👍"):
+            loop.inbound("message", started.to, body=body)
+    assert status(loop, started) == "pending"
+    loop.inbound("message", started.to, body="  ¡SI,   por favor!")
+    assert status(loop, started) == "confirmed"
+
+
+def test_a_call_needs_no_keyword(running: Running):
+    loop = running(OTP_REPLY_KEYWORD="Sí")
+    started = loop.started("reply")
+    loop.inbound("call", started.to)
+    assert status(loop, started) == "confirmed"
+
+
+FALLBACKS = {
+    "OTP_FALLBACK_MESSAGE_URL": "https://bot.example.com/sms?a=1&b=2",
+    "OTP_FALLBACK_CALL_URL": "https://voice.example.com/",
+}
+REDIRECTS = {
+    "message": '<Response><Redirect method="POST">https://bot.example.com/sms?a=1&amp;b=2</Redirect></Response>',
+    "call": '<Response><Redirect method="POST">https://voice.example.com/</Redirect></Response>',
+}
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_what_answers_nothing_goes_on_to_the_users_own_application(running: Running, kind: str):
+    loop = running(**FALLBACKS)
+    with loop.unchanged():
+        answer = loop.inbound(kind, fresh_number(), body="hello bot")
+    assert answer["twiml"].endswith(REDIRECTS[kind])
+
+
+@pytest.mark.parametrize(("kind", "answered"), [("message", EMPTY), ("call", REJECTED)])
+def test_what_answers_a_verification_does_not_go_on(running: Running, kind: str, answered: str):
+    loop = running(**FALLBACKS)
+    started = loop.started("reply")
+    answers = [loop.inbound(kind, started.to, body="yes")["twiml"] for _ in range(1)]
+    assert answers == [answered]
+    assert status(loop, started) == "confirmed"
+
+
+def test_an_opt_out_goes_on_to_the_users_own_application(running: Running):
+    loop = running(**FALLBACKS)
+    started = loop.started("reply")
+    assert loop.inbound("message", started.to, body="STOP")["twiml"].endswith(REDIRECTS["message"])
+    assert status(loop, started) == "pending"
+
+
+def test_with_a_messaging_service_the_sender_is_learned_from_the_callbacks(running: Running):
+    loop = running(OTP_SENDER="MG" + "1" * 32)
+    started = loop.started("reply")
+    assert loop.messages(started.to)[0]["messaging_service_sid"] == "MG" + "1" * 32
+    with loop.unchanged():
+        loop.inbound("message", started.to, "+14155550199", body="yes")
+    assert status(loop, started) == "pending"
+    loop.deliver(started.sid, "sent")
+    with loop.unchanged():
+        loop.inbound("message", started.to, "+14155550177", body="yes")
+    loop.inbound("message", started.to, "+14155550199", body="yes")
+    assert status(loop, started) == "confirmed"
+
+
+def test_a_reply_by_whatsapp_confirms(running: Running):
+    templates = '{"hi": {"action": "reply", "content_sid": "HX00000000000000000000000000000000"}}'
+    loop = running(OTP_SENDER="whatsapp:+14155550100", OTP_TEMPLATES=templates)
+    to = fresh_number()
+    response = loop.start(to, "reply", template="hi")
+    assert response.status_code == 202, response.text
+    verification_id = response.json()["verification_id"]
+    (message,) = loop.messages(f"whatsapp:{to}")
+    started = Started(verification_id, to, response.json())
+    with loop.unchanged():
+        loop.inbound("message", to, "+14155550100", body="yes")
+    loop.inbound("message", f"whatsapp:{to}", "whatsapp:+14155550100", body="yes")
+    assert status(loop, started) == "confirmed"
+    assert loop.outcome(message["sid"]) == "confirmed"

@@ -1,0 +1,253 @@
+"""What a stack's owner chooses, seen from outside: links, senders, texts, passwords, test recipients."""
+
+import json
+import re
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.loop.conftest import Running
+from tests.loop.driver import Loop, fresh_number, problem_of
+
+SUCCESS = "https://app.example.com/done?step=2"
+
+
+def test_a_password_is_one_readable_token_of_at_least_60_bits_and_works_once(loop: Loop):
+    started = loop.started("password")
+    password = loop.password(started.to)
+    assert re.fullmatch(r"[A-Za-z0-9-]+", password)
+    assert not set(password) & set("01iIlLoO")
+    assert len(password.replace("-", "")) * 4.95 >= 60
+    assert loop.check(started.verification_id, password).json()["proof"] == "secret"
+    assert loop.outcome(started.sid) == "confirmed"
+    with loop.unchanged():
+        assert problem_of(loop.check(started.verification_id, password)) == "already-confirmed"
+
+
+def test_a_wrong_or_late_password_is_as_a_code(loop: Loop):
+    started = loop.started("password")
+    wrong = loop.check(started.verification_id, "abcd-efgh-jkmnp")
+    assert (problem_of(wrong), wrong.json()["attempts_left"]) == ("wrong-secret", 4)
+    loop.advance(601)
+    assert problem_of(loop.check(started.verification_id, loop.password(started.to))) == "expired"
+    loop.stack.run_schedules()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+@pytest.mark.parametrize("user_agent", ["Mozilla/5.0", "WhatsApp/2.24"])
+def test_a_stack_that_chose_open_confirms_on_get(running: Running, user_agent: str):
+    loop = running(OTP_LINK_CONFIRMATION="open")
+    started = loop.started("link")
+    link = loop.link_id(started.to)
+    response = loop.request("GET", "/confirm", params={"id": link}, headers={"User-Agent": user_agent})
+    assert response.status_code == 200
+    assert "<form" not in response.text
+    assert loop.view(started.verification_id)["status"] == "confirmed"
+    assert loop.outcome(started.sid) == "confirmed"
+    for header, value in (("cache-control", "no-store"), ("referrer-policy", "no-referrer")):
+        assert response.headers[header] == value
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert loop.request("GET", "/confirm", params={"id": link}).status_code == 400
+
+
+def test_a_stack_that_chose_open_confirms_nothing_on_head(running: Running):
+    loop = running(OTP_LINK_CONFIRMATION="open")
+    started = loop.started("link")
+    with loop.unchanged():
+        loop.request("HEAD", "/confirm", params={"id": loop.link_id(started.to)})
+    assert loop.view(started.verification_id)["status"] == "pending"
+
+
+def test_after_a_tap_the_page_goes_to_the_success_url_and_takes_no_id_along(running: Running):
+    loop = running(OTP_SUCCESS_URL=SUCCESS)
+    started = loop.started("link")
+    link = loop.link_id(started.to)
+    asking = loop.request("GET", "/confirm", params={"id": link})
+    assert "form-action 'self' https://app.example.com;" in asking.headers["content-security-policy"]
+    done = loop.tap(link)
+    assert (done.status_code, done.headers["location"]) == (303, SUCCESS)
+    assert done.headers["referrer-policy"] == "no-referrer"
+    assert link not in done.text
+    assert started.verification_id not in done.text
+
+
+def test_a_failed_tap_does_not_go_to_the_success_url(running: Running):
+    loop = running(OTP_SUCCESS_URL=SUCCESS)
+    failed = loop.tap("nonsense")
+    assert failed.status_code == 400
+    assert "location" not in failed.headers
+
+
+@pytest.mark.parametrize(
+    "query", ["next=https://evil.example", "id=x&url=//evil.example", "success=javascript:alert(1)"]
+)
+def test_nobody_but_the_owner_chooses_where_it_goes(running: Running, query: str):
+    loop = running(OTP_SUCCESS_URL=SUCCESS)
+    started = loop.started("link")
+    done = loop.request(
+        "POST", f"/confirm?{query}", data={"id": loop.link_id(started.to), "next": "https://evil.example"}
+    )
+    assert done.headers["location"] == SUCCESS
+
+
+TEXTS = {
+    "plain": {"body": "{app}: {secret} ({minutes})"},
+    "langs": {"body": {"de": "Ihr Code: {secret}", "en": "Your code: {secret}"}},
+    "tap": {"body": "Open {link}"},
+    "content": {"content_sid": "HX" + "0" * 32, "variables": {"1": "{secret}", "2": "{app}"}},
+}
+TEMPLATES = {"OTP_TEMPLATES": json.dumps(TEXTS), "OTP_ALLOWED_SENDERS": "Acme,+14155550177,MG" + "2" * 32}
+
+
+@pytest.fixture
+def custom(running: Running) -> Loop:
+    """A stack with templates and senders to choose from."""
+    return running(**TEMPLATES)
+
+
+def test_a_callers_template_is_used_and_its_code_works(custom: Loop):
+    started = custom.started(template="plain")
+    body = custom.messages(started.to)[0]["body"]
+    assert re.fullmatch(r"Acme: [0-9]{6} \(10\)", body)
+    assert custom.check(started.verification_id, custom.code(started.to)).status_code == 200
+
+
+def test_another_message_keeps_the_template_and_the_locale(custom: Loop):
+    started = custom.started(template="langs", locale="de-AT")
+    custom.advance(31)
+    custom.another(started.verification_id)
+    assert [m["body"].startswith("Ihr Code: ") for m in custom.messages(started.to)] == [True, True]
+
+
+@pytest.mark.parametrize(("locale", "start"), [("de", "Ihr Code"), ("en-GB", "Your code"), (None, "Ihr Code")])
+def test_a_template_speaks_the_locale_or_the_numbers_language(custom: Loop, locale: str | None, start: str):
+    started = custom.started(template="langs", **({"locale": locale} if locale else {}))
+    assert custom.messages(started.to)[0]["body"].startswith(start)
+
+
+def test_a_templates_link_confirms(custom: Loop):
+    started = custom.started("link", template="tap")
+    assert custom.messages(started.to)[0]["body"].startswith("Open http")
+    assert custom.tap(custom.link_id(started.to)).status_code == 200
+
+
+def test_a_content_template_is_sent_with_its_variables(custom: Loop):
+    started = custom.started(template="content")
+    (call,) = [call for call in custom.rest_calls() if call["parameters"].get("To") == started.to]
+    assert call["parameters"]["ContentSid"] == "HX" + "0" * 32
+    assert "Body" not in call["parameters"]
+    variables = json.loads(call["parameters"]["ContentVariables"])
+    assert variables["2"] == "Acme"
+    assert custom.check(started.verification_id, variables["1"]).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "template"), [("link", "plain"), ("code", "tap"), ("reply", "plain"), ("code", "no")]
+)
+def test_a_template_that_is_not_for_the_action_is_refused(custom: Loop, action: str, template: str):
+    with custom.unchanged():
+        response = custom.start(fresh_number(), action, template=template)
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "template")
+
+
+def test_a_language_that_there_is_no_text_in_is_refused(custom: Loop):
+    with custom.unchanged():
+        response = custom.start(fresh_number(), locale="tlh")
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "locale")
+
+
+@pytest.mark.parametrize(
+    ("sender", "shown"),
+    [
+        (None, {"from": "+14155550100"}),
+        ("+14155550100", {"from": "+14155550100"}),
+        ("Acme", {"from": "Acme"}),
+        ("+14155550177", {"from": "+14155550177"}),
+        ("MG" + "2" * 32, {"messaging_service_sid": "MG" + "2" * 32}),
+    ],
+)
+def test_a_caller_chooses_among_the_allowed_senders(custom: Loop, sender: str | None, shown: dict[str, str]):
+    started = custom.started(**({"sender": sender} if sender else {}))
+    (message,) = custom.messages(started.to)
+    assert {name: message[name] for name in shown} == shown
+    custom.advance(31)
+    custom.another(started.verification_id)
+    assert {name: custom.messages(started.to)[1][name] for name in shown} == shown
+
+
+@pytest.mark.parametrize("sender", ["+14155550188", "acme", "MG" + "3" * 32, "whatsapp:+14155550100", ""])
+def test_a_sender_that_is_not_allowed_is_refused(custom: Loop, sender: str):
+    with custom.unchanged():
+        response = custom.start(fresh_number(), sender=sender)
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "sender")
+
+
+def test_the_last_lines_bind_the_code_to_the_domain_and_the_app(running: Running):
+    loop = running(OTP_DOMAIN="example.com", OTP_APP_HASH="FA+9qCX9VSu", OTP_CODE_DIGITS="8", OTP_LIFETIME_S="120")
+    started = loop.started(locale="en")
+    (message,) = loop.messages(started.to)
+    code = re.search(r"^[0-9]{8}\b", message["body"])
+    assert code
+    assert message["body"].splitlines()[1:] == ["FA+9qCX9VSu", f"@example.com #{code[0]}"]
+    assert message["validity_period"] == 120
+    loop.advance(121)
+    assert problem_of(loop.check(started.verification_id, code[0])) == "expired"
+
+
+RECIPIENTS = {"OTP_TEST_RECIPIENTS": '{"+15005550100": "123456", "+447700900123": "Abc12345"}'}
+
+
+@pytest.fixture
+def testing(running: Running) -> Loop:
+    """A stack with test recipients."""
+    return running(**RECIPIENTS)
+
+
+@pytest.mark.parametrize(("to", "code"), [("+15005550100", "123456"), ("+447700900123", "Abc12345")])
+def test_a_test_recipient_is_sent_nothing_and_confirms_with_its_fixed_code(testing: Loop, to: str, code: str):
+    answers = [testing.start(to).json() for _ in range(12)]
+    assert all(answer["message"] == {"number": 1, "status": "accepted"} for answer in answers)
+    verification_id = answers[-1]["verification_id"]
+    assert problem_of(testing.check(verification_id, "000000")) == "wrong-secret"
+    assert testing.check(verification_id, code).json()["status"] == "confirmed"
+    testing.report_due()
+    testing.advance(61)
+    testing.stack.run_schedules()
+    assert testing.rest_calls() == []
+    record = testing.record(verification_id)
+    assert not {"feedback_shard", "feedback_due_at"} & record.keys()
+    assert "ttl" in record
+
+
+def test_a_test_recipient_is_locked_as_others_are(testing: Loop):
+    verification_id = testing.start("+15005550100").json()["verification_id"]
+    for _ in range(5):
+        testing.check(verification_id, "000000")
+    assert problem_of(testing.check(verification_id, "123456")) == "locked"
+
+
+@pytest.mark.parametrize("action", ["link", "reply"])
+def test_a_test_recipient_takes_no_action_without_a_secret_to_fix(testing: Loop, action: str):
+    with testing.unchanged():
+        response = testing.start("+15005550100", action)
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "to")
+
+
+def test_other_numbers_are_sent_to_all_the_same(testing: Loop):
+    started = testing.started()
+    assert len(testing.messages(started.to)) == 1
+    assert problem_of(testing.check(started.verification_id, "Abc12345")) == "wrong-secret"
+
+
+def test_without_test_recipients_the_fictional_numbers_are_like_any_other(loop: Loop):
+    started = loop.started(to="+447700900123")
+    assert len(loop.messages(started.to)) == 1
+
+
+def test_links_and_callbacks_go_to_the_stacks_own_address_whatever_the_host_header_says(loop: Loop):
+    to = fresh_number()
+    headers = {"X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    assert loop.post("/verifications", {"to": to, "action": "link"}, headers=headers).status_code == 202
+    (message,) = loop.messages(to)
+    assert "evil.example" not in message["body"] + message["status_callback"]
+    assert urlsplit(message["status_callback"]).netloc == urlsplit(loop.stack.api_url).netloc
