@@ -6,8 +6,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import IO
 
 from local import demo
 from local.functions import FunctionError
@@ -17,7 +18,26 @@ from local.twilio_emulator import Delays
 
 LOG_LINES = 40
 """How much of the functions' log a demo that failed shows."""
+IDLE_RUN = ('"service":"retry_feedback"', '"taken":0')
 NOT_SETTINGS = (*PORTS, "OTP_BIND")
+
+
+@contextmanager
+def open_log() -> Iterator[IO[str]]:
+    """Where the functions write: stderr, but for the schedule's runs that found nothing to do."""
+    receiving, sending = os.pipe()
+
+    def pass_on() -> None:
+        with os.fdopen(receiving, errors="replace") as lines:
+            for line in lines:
+                if not all(mark in line for mark in IDLE_RUN):
+                    sys.stderr.write(line)
+
+    thread = threading.Thread(target=pass_on, name="function-log", daemon=True)
+    thread.start()
+    with os.fdopen(sending, "w") as log:
+        yield log
+    thread.join()
 
 
 def dev(environ: Mapping[str, str]) -> int:
@@ -27,7 +47,10 @@ def dev(environ: Mapping[str, str]) -> int:
         signal.signal(number, lambda *_: stopping.set())
     settings = {name: value for name, value in environ.items() if name.startswith("OTP_") and name not in NOT_SETTINGS}
     bind = environ.get("OTP_BIND") or "127.0.0.1"
-    with Stack(ports=Ports.from_environ(environ), bind=bind, settings=settings, log=sys.stderr) as stack:
+    with (
+        open_log() as log,
+        Stack(ports=Ports.from_environ(environ), bind=bind, settings=settings, log=log) as stack,
+    ):
         print(f"phone page  {stack.api_url}/")
         print(f"API         {stack.api_url}")
         print(f"Twilio      {stack.twilio_url}  (control routes under /_emulator)")
@@ -58,11 +81,20 @@ def show(environ: Mapping[str, str]) -> int:
     return 0
 
 
+def keep_to_ourselves() -> None:
+    """Take the shell's AWS profile and proxies out of the environment: the stack talks to this machine alone."""
+    for name in tuple(os.environ):
+        if name.startswith("AWS_") or name.lower().endswith("_proxy"):
+            del os.environ[name]
+    os.environ |= {"AWS_CONFIG_FILE": os.devnull, "AWS_SHARED_CREDENTIALS_FILE": os.devnull}
+
+
 def main() -> int:
     """Run a command; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
     parser.add_argument("command", choices=("dev", "demo"))
     command = parser.parse_args().command
+    keep_to_ourselves()
     try:
         return dev(os.environ) if command == "dev" else show(os.environ)
     except (AddressTaken, FunctionError, ValueError) as error:

@@ -6,12 +6,13 @@ It works without script, which only keeps it up to date.
 import json
 import re
 import secrets
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import jinja2
 from werkzeug.exceptions import BadRequest
@@ -28,6 +29,7 @@ ACTIONS = ("code", "link", "password", "reply", "caller")
 DEFAULT_NUMBER = "+14155550123"
 SHOWN_VERIFICATIONS = 5
 REMEMBERED_RESULTS = 50
+FRESH_S = 5.0
 HEADERS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": (
@@ -50,17 +52,26 @@ class Result:
     text: str
 
 
+@dataclass(frozen=True)
+class _Known:
+    """An answer of the API, what Twilio held when it was asked for, and how long it may be shown."""
+
+    view: dict[str, Any]
+    told: list[tuple[str, str | None]]
+    until: float
+
+
 class Phone:
     """The page's routes.
 
     Parameters: `gateway`, whose API the application's side calls as any caller would; `twilio`, which holds the
-    messages; `clock`, which a button moves on.
+    messages; `clock`, which a button moves on; `sender`, whom a phone without messages replies to.
     """
 
-    def __init__(self, gateway: Gateway, twilio: TwilioEmulator, clock: Clock) -> None:
-        self._gateway, self._twilio, self._clock = gateway, twilio, clock
+    def __init__(self, gateway: Gateway, twilio: TwilioEmulator, clock: Clock, sender: str) -> None:
+        self._gateway, self._twilio, self._clock, self._sender = gateway, twilio, clock, sender
         self._results: OrderedDict[str, Result] = OrderedDict()
-        self._final: dict[str, dict[str, Any]] = {}
+        self._known: dict[str, _Known] = {}
         environment = jinja2.Environment(
             loader=jinja2.FileSystemLoader(FOLDER), autoescape=True, trim_blocks=True, lstrip_blocks=True
         )
@@ -89,6 +100,7 @@ class Phone:
             numbers=sorted({message.to for message in self._twilio.account.outbound()} | {number}),
             actions=ACTIONS,
             verification=self._verification(chosen) if chosen else None,
+            reply_to=next((message["sender"] for message in inbox["messages"]), self._sender),
             result=self._results.get(request.args.get("result", "")),
             **inbox,
         )
@@ -132,11 +144,12 @@ class Phone:
         }
 
     def _act(self, request: Request) -> Response:
+        self._known.clear()
         form = request.form
         number = _number(form.get("number", DEFAULT_NUMBER))
         verification_id = form.get("verification", "")
         do = form.get("do", "")
-        path = f"/verifications/{verification_id}"
+        path = f"/verifications/{quote(verification_id, safe='')}"
         if do == "start":
             body = {"to": number, "action": form.get("action", "")}
             body |= {name: form[name] for name in ("locale", "secret") if form.get(name)}
@@ -176,14 +189,13 @@ class Phone:
         return Result(good=answer.status == 200, text=f"The webhook answered {answer.status or 'nothing'}.")
 
     def _verification(self, verification_id: str) -> dict[str, Any]:
-        if verification_id in self._final:
-            return self._final[verification_id]
-        view = self._call("GET", f"/verifications/{verification_id}")
-        messages = view.get("messages", [])
-        settled = view.get("status") == "confirmed" and not any(message["feedback"] == "due" for message in messages)
-        if settled:
-            self._final[verification_id] = view
-        return view
+        """A verification as its caller sees it; asked for again when Twilio's side has changed, or after a while."""
+        told = [(m.status, m.outcome) for m in self._twilio.account.outbound() if m.verification_id == verification_id]
+        known = self._known.get(verification_id)
+        if known is None or known.told != told or time.monotonic() > known.until:
+            view = self._call("GET", f"/verifications/{quote(verification_id, safe='')}")
+            known = self._known[verification_id] = _Known(view, told, time.monotonic() + FRESH_S)
+        return known.view
 
     def _call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """Call the API as a caller does; the JSON it answers."""

@@ -192,7 +192,7 @@ class Stack:
         undo.callback(self.functions.stop)
         undo.callback(self.schedules.begin_no_more)
         self.gateway = Gateway(api, template.routes(), self.functions, self.clock)
-        self.gateway.add_pages(Phone(self.gateway, self.twilio, self.clock).pages())
+        self.gateway.add_pages(Phone(self.gateway, self.twilio, self.clock, LAPTOP["Sender"]).pages())
         self.gateway.serve()
         if self._period_s is not None:
             self.schedules.start(self._period_s)

@@ -22,8 +22,13 @@ MESSAGES = f"/{API_VERSION}/Accounts/<account_sid>/Messages"
 
 
 def operation_of(environ: WSGIEnvironment) -> str:
-    """The name of a REST call for observers: `twilio:create_message`, `twilio:feedback`, or by its method."""
+    """The name of a REST call for observers: `twilio:create_message`, `twilio:feedback`, or by its method.
+
+    Control requests have none.
+    """
     path, method = environ["PATH_INFO"], environ["REQUEST_METHOD"]
+    if not path.startswith(f"/{API_VERSION}/"):
+        return ""
     if method == "POST" and path.endswith("/Feedback.json"):
         return "twilio:feedback"
     if method == "POST" and path.endswith("/Messages.json"):
