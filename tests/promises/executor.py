@@ -65,7 +65,7 @@ class Executor:
     def __init__(self, table: str = "Verifications", observer: Observer | None = None) -> None:
         self._table = table
         self._observer = observer
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._items: dict[str, Item] = {}
         self._index: dict[int, dict[str, int]] = {}
 
@@ -82,6 +82,10 @@ class Executor:
             self._index = {}
             for item in items.values():
                 self._enter(item)
+
+    def peek(self, key: str) -> Item | None:
+        """An item by its key, as it stands."""
+        return self._items.get(key)
 
     def put_item(self, **request: Any) -> dict[str, Any]:
         """PutItem."""
