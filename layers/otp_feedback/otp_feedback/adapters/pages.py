@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import re
 from html import escape
 from urllib.parse import urlsplit
 
@@ -9,16 +10,34 @@ from otp_feedback.adapters.problems import Reply
 from otp_feedback.domain.texts import PageTexts
 
 _STYLE = """
-:root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif}
-body{margin:0;min-height:100vh;display:grid;place-items:center;background:#fff;color:#1a1a1a}
-main{box-sizing:border-box;width:100%;max-width:30rem;padding:1.5rem}
-h1{font-size:1.5rem;line-height:1.25;margin:0 0 1rem}
-button{font:inherit;font-weight:600;width:100%;min-height:3rem;border:0;border-radius:.5rem;background:#0b57d0;color:#fff}
-button:focus-visible{outline:3px solid #0b57d0;outline-offset:3px}
-p.note{color:#4a4a4a;font-size:1rem}
-@media(prefers-color-scheme:dark){body{background:#121212;color:#f1f1f1}button{background:#a8c7fa;color:#062e6f}
-button:focus-visible{outline-color:#a8c7fa}p.note{color:#c4c4c4}}
+:root{color-scheme:light dark;font:1.125rem/1.5 system-ui,sans-serif;--back:#f3f4f6;--card:#fff;--front:#1a1a1a;
+--quiet:#55565a;--accent:#0b57d0;--pressed:#0842a0;--on-accent:#fff;--good:#146c2e;--bad:#b3261e}
+@media(prefers-color-scheme:dark){:root{--back:#121314;--card:#1e1f20;--front:#e8e8e8;--quiet:#b6b8bc;
+--accent:#a8c7fa;--pressed:#d3e3fd;--on-accent:#062e6f;--good:#6dd58c;--bad:#f2b8b5}}
+body{margin:0;min-height:100vh;min-height:100svh;display:grid;place-items:center;background:var(--card);color:var(--front)}
+main{box-sizing:border-box;width:100%;max-width:28rem;padding:1.5rem;overflow-wrap:anywhere}
+svg{display:block;width:2.75rem;height:2.75rem;margin:0 0 1rem;fill:none;stroke:currentColor;stroke-width:2.5;
+stroke-linecap:round;stroke-linejoin:round}
+h1{font-size:1.5rem;line-height:1.25;margin:0 0 .5rem;text-wrap:balance}
+p{margin:0}
+form{margin:1.5rem 0}
+button{font:inherit;font-weight:600;width:100%;min-height:3.25rem;padding:.5rem 1rem;border:2px solid transparent;
+border-radius:.75rem;background:var(--accent);color:var(--on-accent);cursor:pointer}
+button:hover,button:active{background:var(--pressed)}
+button:focus-visible{outline:3px solid var(--accent);outline-offset:3px}
+.note{color:var(--quiet);font-size:1rem}
+.good{color:var(--good)}
+.bad{color:var(--bad)}
+@media(min-width:36rem){body{background:var(--back)}
+main{padding:2.5rem;margin:1.5rem;border-radius:1.25rem;background:var(--card)}}
 """
+
+_MARK = '<svg class="{}" viewBox="0 0 32 32" aria-hidden="true"><circle cx="16" cy="16" r="14"/><path d="{}"/></svg>'
+_DONE = _MARK.format("good", "m10 16.5 4 4 8-9")
+_FAILED = _MARK.format("bad", "M16 9v9m0 4.5v.01")
+
+# A sentence of any of the page's languages ends with one of these.
+_FIRST_SENTENCE = re.compile(r"([^.。]+)[.。]\s*(.*)", re.DOTALL)
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
@@ -49,6 +68,7 @@ def asking_page(texts: PageTexts, link: str) -> str:
     """The page that asks; `link` is the id as it came, which only a tap sends on."""
     return _page(
         texts,
+        texts.title,
         f"<h1>{escape(texts.title)}</h1><p>{escape(texts.asks)}</p>"
         f'<form method="post" action="confirm"><input type="hidden" name="id" value="{escape(link, quote=True)}">'
         f'<button type="submit">{escape(texts.button)}</button></form><p class="note">{escape(texts.otherwise)}</p>',
@@ -56,9 +76,14 @@ def asking_page(texts: PageTexts, link: str) -> str:
 
 
 def result_page(texts: PageTexts, *, confirmed: bool) -> str:
-    """The page that tells the result."""
-    text = texts.success if confirmed else texts.failure
-    return _page(texts, f'<h1>{escape(texts.title)}</h1><p role="status">{escape(text)}</p>')
+    """The page that tells the result.
+
+    What happened is its title, which screen readers speak when a page has loaded; a live region that a page is loaded
+    with stays silent.
+    """
+    what, then = _headline(texts.success if confirmed else texts.failure)
+    mark = _DONE if confirmed else _FAILED
+    return _page(texts, what, f"{mark}<h1>{escape(what)}</h1><p>{escape(then)}</p>")
 
 
 def html_reply(status: int, html: str, success_url: str | None, headers: dict[str, str] | None = None) -> Reply:
@@ -76,10 +101,16 @@ def redirect_verb(url: str) -> str:
     return f'<Redirect method="POST">{escape(url)}</Redirect>'
 
 
-def _page(texts: PageTexts, main: str) -> str:
+def _headline(text: str) -> tuple[str, str]:
+    """A text's first sentence without its full stop, and the rest."""
+    parts = _FIRST_SENTENCE.fullmatch(text)
+    return (parts[1], parts[2]) if parts else (text, "")
+
+
+def _page(texts: PageTexts, title: str, main: str) -> str:
     return (
         f'<!doctype html><html lang="{escape(texts.language, quote=True)}" dir="{texts.dir}"><head>'
         '<meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta name="robots" content="noindex"><title>{escape(texts.title)}</title><style>{_STYLE}</style></head>'
-        f"<body><main>{main}</main></body></html>"
+        '<meta name="color-scheme" content="light dark"><meta name="robots" content="noindex">'
+        f"<title>{escape(title)}</title><style>{_STYLE}</style></head><body><main>{main}</main></body></html>"
     )
