@@ -13,7 +13,7 @@ export SAM_CLI_TELEMETRY := 0
 
 STACK ?= otp-feedback
 
-.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs requirements clean
+.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -63,7 +63,7 @@ openapi: setup ## Write openapi.yaml from the code
 template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt ## Check the template with SAM, cfn-lint and checkov
 	$(SAM) validate --lint --region us-east-1
 	.venv/bin/cfn-lint --include-checks I --template template.yaml
-	.venv-checkov/bin/checkov --config-file .checkov.yaml --file template.yaml --skip-download
+	.venv-checkov/bin/python -m checkov.main --config-file .checkov.yaml --file template.yaml --skip-download
 
 build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
 	$(SAM) build $(ARGS)
@@ -76,6 +76,14 @@ invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=
 
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
 	$(SAM) logs --stack-name "$(STACK)" --tail $(ARGS)
+
+dynalite: .cache/dynalite/installed ## Install a second DynamoDB for the tests of races (needs Node)
+
+.cache/dynalite/installed: requirements/dynalite/package-lock.json
+	rm -rf .cache/dynalite && mkdir -p .cache
+	cp -R requirements/dynalite .cache/dynalite
+	cd .cache/dynalite && npm ci --ignore-scripts --no-audit --no-fund --silent
+	touch $@
 
 COMPILE := CUSTOM_COMPILE_COMMAND="make requirements" PIP_CONFIG_FILE=/dev/null PIP_FIND_LINKS= PIP_EXTRA_INDEX_URL= \
 	$(PY) -m piptools compile --quiet --generate-hashes --allow-unsafe --strip-extras \
