@@ -172,12 +172,13 @@ class Stack:
             yield lambda: done
 
     def _start(self, undo: ExitStack) -> None:
-        self.functions = Functions(self.clock, self._open_log(undo))
-        undo.callback(self.functions.stop)
         api, twilio, aws = (
             self._listen(undo, port, variable)
             for port, variable in zip((self._ports.api, self._ports.twilio, self._ports.aws), PORTS, strict=True)
         )
+        # It loads its libraries while the servers start.
+        self.functions = Functions(self.clock, self._open_log(undo))
+        undo.callback(self.functions.stop)
         template = Template(
             self._path, {**LAPTOP, "PublicBaseUrl": api.url, "TwilioBaseUrl": twilio.url, **self._parameters}
         )

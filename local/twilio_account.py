@@ -17,6 +17,8 @@ API_VERSION = "2010-04-01"
 UNDELIVERABLE = "+1500555"
 POOL_NUMBER = "+14155550199"
 """The sender that any Messaging Service picks."""
+ERRORS = {30003: "Unreachable destination handset", 30007: "Carrier violation"}
+"""Texts of error codes, as Twilio's documents show them."""
 STATUS_RANK = {
     "accepted": 0, "scheduled": 0, "queued": 1, "sending": 2, "sent": 3,
     "delivered": 4, "undelivered": 4, "failed": 4, "canceled": 4, "partially_delivered": 4, "read": 5,
@@ -91,7 +93,9 @@ class Message:
             "date_updated": rfc2822(self.updated_at),
             "direction": self.direction,
             "error_code": self.error_code,
-            "error_message": None if self.error_code is None else "Unreachable destination handset",
+            "error_message": None
+            if self.error_code is None
+            else ERRORS.get(self.error_code, "Message delivery failed"),
             "from": self.sender,
             "messaging_service_sid": self.messaging_service_sid,
             "num_media": "0",

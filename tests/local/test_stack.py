@@ -7,7 +7,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -19,6 +21,13 @@ from tests.local import small_stack
 from tests.local.conftest import PLAIN
 
 ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def calm() -> Iterator[Stack]:
+    """A stack in which nothing happens by itself."""
+    with Stack(period_s=None, delays=Delays(60, 60, 60), settings={"OTP_MESSAGE_INTERVAL_S": "0"}) as stack:
+        yield stack
 
 
 def processes_of_group(session: int) -> set[str]:
@@ -68,6 +77,30 @@ def test_a_stack_ends_at_once_while_twilio_hangs(tmp_path: Path):
         began = time.monotonic()
     assert time.monotonic() - began < 0.7
     waiting.join()
+
+
+@pytest.mark.parametrize("by_number", [True, False])
+@pytest.mark.parametrize(("when", "held"), [("before", 0), ("after", 1)])
+def test_a_function_is_killed_at_one_of_its_calls(
+    calm: Stack, when: Literal["before", "after"], held: int, by_number: bool
+):
+    calls: list[str] = []
+    with httpx.Client(base_url=calm.api_url, timeout=20, verify=PLAIN) as http:
+
+        def start(to: str) -> int:
+            return http.post("/verifications", json={"to": to, "action": "code"}).status_code
+
+        start("+14155550143")  # a new instance also reads the secret
+        with calm.observing(lambda name, phase: calls.append(f"{name} {phase}")):
+            assert start(f"+1415555015{held}") == 202
+        sent = "twilio:create_message"
+        number = calls.index(f"{sent} before") // 2 + 1
+        sent_before = len(calm.twilio.account.all())
+        with calm.killing("send_otp", when, number if by_number else sent) as happened:
+            assert not happened()
+            assert (start(f"+1415555016{held}"), happened()) == (500, True)
+            assert len(calm.twilio.account.all()) == sent_before + held
+            assert start(f"+1415555017{held}") == 202, "it happens once"
 
 
 def free_ports() -> dict[str, str]:
