@@ -4,6 +4,7 @@ import base64
 import binascii
 import hashlib
 import hmac
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -17,6 +18,7 @@ RandomBytes = Callable[[int], bytes]
 ID_BYTES = 16
 LINK_SECRET_BYTES = 16
 DERIVED_MAC_KEY_ID = "0"
+_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}", re.ASCII)  # stored with each message, whose record must stay small
 READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -82,7 +84,8 @@ class Keys:
         root
             The random string that the stack's secret was made with.
         mac_keys
-            Rotated MAC keys by id, base64url of 32 bytes each; beside them the key `0`, derived from the root, stays.
+            Rotated MAC keys by id (1 to 16 characters), base64url of 32 bytes each; beside them the key `0`, derived
+            from the root, stays.
         mac_key_id
             The one that makes new MACs; the derived one by default.
 
@@ -95,6 +98,8 @@ class Keys:
             raise ConfigurationError("root", "must have at least 32 characters")
         keys = {DERIVED_MAC_KEY_ID: _derive(root, b"mac")}
         for key_id, text in (mac_keys or {}).items():
+            if not _KEY_ID.fullmatch(key_id):
+                raise ConfigurationError("mac_keys", "each id must be 1 to 16 of A-Z a-z 0-9 _ -")
             keys[key_id] = _decode_key(text)
         current = mac_key_id or DERIVED_MAC_KEY_ID
         if current not in keys:
