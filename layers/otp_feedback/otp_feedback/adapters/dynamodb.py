@@ -1,5 +1,6 @@
 """The store: one table, conditional updates only."""
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Reci
 INDEX = "feedback-due"
 
 OUTBOX_FIELDS = "#feedback_shard, #feedback_due_at, #fn, #fs"
+
+SETTLING_TRIES = 5
+"""Each of two other messages can fall due and be done once while we try: each time the other form is the right one."""
 
 NOBODY = "-"
 """Stands in a slot that nobody holds."""
@@ -315,12 +319,12 @@ class DynamoDBStore:
             own=("xb", writer),
         )
 
-    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, now: int, ttl: int) -> None:
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
         others = [n for n in (1, 2, 3) if n != number]
-        forms = [self._take_out_form(others, ttl), self._keep_form(others, now)]
+        forms = [self._take_out_form(others, ttl), self._keep_form(others)]
         if any(verification.messages[n].feedback is Feedback.DUE for n in others if n in verification.messages):
             forms.reverse()
-        for update, condition, values in forms:
+        for update, condition, values in itertools.islice(itertools.cycle(forms), SETTLING_TRIES):
             written = self._write(
                 verification.verification_id,
                 f"SET #ms.#n.#f = :outcome{update}",
@@ -384,9 +388,10 @@ class DynamoDBStore:
         update = f", #ttl = :ttl REMOVE {OUTBOX_FIELDS}"
         return update, " AND ".join(_not_due(n) for n in others), {":ttl": ttl}
 
-    def _keep_form(self, others: Sequence[int], now: int) -> tuple[str, str, dict[str, Any]]:
+    def _keep_form(self, others: Sequence[int]) -> tuple[str, str, dict[str, Any]]:
+        """Leaves `feedback_due_at` alone: it may be the lease of another message's inline report."""
         another_is_due = " OR ".join(f"#ms.#{n}.#f = :due" for n in others)
-        return ", #feedback_due_at = :now", f"({another_is_due})", {":now": now}
+        return "", f"({another_is_due})", {}
 
     def _reserve_window(
         self,

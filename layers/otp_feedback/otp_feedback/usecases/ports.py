@@ -178,8 +178,8 @@ class Store(Protocol):
     def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
         """Cancel a pending verification."""
 
-    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, now: int, ttl: int) -> None:
-        """Note what came of a message's feedback; out of the outbox where no other is due, else that one's turn."""
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
+        """Note what came of a message's feedback; out of the outbox where no other is due."""
 
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
         """Take a record out of the outbox in which no message's feedback is due."""

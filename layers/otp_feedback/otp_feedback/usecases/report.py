@@ -106,8 +106,8 @@ def report(
 
 def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> None:
     """Note what came of a message's feedback, and leave the outbox where nothing else is due."""
-    now = reporting.clock()
-    reporting.store.settle_feedback(verification, message.number, outcome, now, reporting.policy.record_ttl(now))
+    ttl = reporting.policy.record_ttl(reporting.clock())
+    reporting.store.settle_feedback(verification, message.number, outcome, ttl)
 
 
 def report_inline(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
