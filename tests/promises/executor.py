@@ -107,7 +107,9 @@ class Executor:
         """Query on the index."""
         return self._answer("Query", request, self._query)
 
-    def _answer(self, operation: str, request: dict[str, Any], perform: Callable[..., dict[str, Any]]) -> Any:
+    def _answer(
+        self, operation: str, request: dict[str, Any], perform: Callable[..., dict[str, Any]]
+    ) -> dict[str, Any]:
         try:
             self._require_table(request.pop("TableName"))
             with self._lock:

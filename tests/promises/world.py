@@ -807,9 +807,12 @@ class Process:
                 self.world.current = None
 
         try:
-            return self._boundary.call(Call(name, request), performed)
-        finally:
-            self.answered_at = int(self._boundary.observe(lambda: self.world.now))
+            answer = self._boundary.call(Call(name, request), performed)
+        except Exception:
+            self._answered()
+            raise
+        self._answered()
+        return answer
 
     def compared(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret, found: frozenset[int]) -> None:
         """Keys compared something; what is not the user's guess does not count."""
@@ -819,6 +822,9 @@ class Process:
         self._boundary.observe(lambda: look(verification_id, macs, guess.reveal(), found))
         if not found:
             self.missed = self._boundary.observe(lambda: self.world.recipient_of(verification_id))
+
+    def _answered(self) -> None:
+        self.answered_at = int(self._boundary.observe(lambda: self.world.now))
 
     def _origin(self, key: str | None) -> Origin:
         return Origin("caller", key, "https://example.com")
@@ -893,11 +899,10 @@ class _WatchedKeys(Keys):
 
 
 class _Silence:
-    def note(self, **facts: Any) -> None: ...
+    """A journal, whatever it is told."""
 
-    def count(self, metric: str, value: int = 1) -> None: ...
-
-    def gauge(self, metric: str, value: int) -> None: ...
+    def __getattr__(self, name: str) -> Callable[..., None]:
+        return lambda *_arguments, **_facts: None
 
 
 def with_message_interval(policy: Policy, seconds: int) -> Policy:

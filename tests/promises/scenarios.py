@@ -1,0 +1,171 @@
+"""Situations, and what can happen in them: what crash points, orders and lost answers are enumerated over."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from otp_feedback.domain.verification import Action
+from otp_feedback.usecases.deliver import StatusCallback
+from otp_feedback.usecases.sending import Sent
+from tests.promises.world import POLICY, SENDER, TO, Operation, Process, World
+
+MINUTE_MS = 60_000
+SECOND_MS = 1000
+OTHER_SECRET = "0" * 32
+OWN_SECRET = "the caller's own"
+OWN_SECRET_AGAIN = "the caller's next"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """A world, and the operations that concern one verification in it.
+
+    Parameters
+    ----------
+    right
+        The operation that confirms, where nothing hinders it.
+    """
+
+    world: World
+    verification_id: str
+    operations: Mapping[str, Operation]
+    right: str
+
+
+def code(world: World) -> Situation:
+    """Two messages: the first expired, the second live; both known to Twilio and to the record."""
+    return _code(world)
+
+
+def code_owing(world: World) -> Situation:
+    """As before, and the first one's report is due already."""
+    return _owing(world, _code(world))
+
+
+def code_unknown(world: World) -> Situation:
+    """As before, and the second one's SID is not known: Twilio took the message, and never answered."""
+    situation = _owing(world, _code(world, "timeout_after"))
+    operations = {name: each for name, each in situation.operations.items() if name != "foreign callback"}
+    return replace(situation, operations=operations)
+
+
+def link(world: World) -> Situation:
+    """One message with a link."""
+    sent = _started(world, Action.LINK)
+    verification_id = sent.verification_id
+    tapped = world.link(verification_id)
+    world.advance(31 * SECOND_MS)
+    operations: dict[str, Operation] = {
+        "tap": lambda process: process.link(tapped),
+        "tap a forged link": lambda process: process.link(_forged(tapped)),
+        "preview": lambda process: process.look_at_link(tapped),
+        "check": lambda process: process.check(verification_id, OTHER_SECRET),
+        **_common(world, verification_id),
+    }
+    return Situation(world, verification_id, operations, "tap")
+
+
+def reply(world: World) -> Situation:
+    """One message that awaits a reply."""
+    sent = _started(world, Action.REPLY)
+    world.advance(31 * SECOND_MS)
+    operations: dict[str, Operation] = {
+        "reply": lambda process: process.reply("SMinbound1"),
+        "same reply again": lambda process: process.reply("SMinbound1"),
+        "another reply": lambda process: process.reply("SMinbound2"),
+        "stranger's reply": lambda process: process.reply("SMinbound3", sender="+15005550199"),
+        "start for a reply": lambda process: process.start(action=Action.REPLY),
+        **_common(world, sent.verification_id),
+    }
+    return Situation(world, sent.verification_id, operations, "reply")
+
+
+def caller(world: World) -> Situation:
+    """One message, with the caller's own secret."""
+    sent = _started(world, Action.CALLER, secret=OWN_SECRET)
+    verification_id = sent.verification_id
+    world.advance(31 * SECOND_MS)
+    operations: dict[str, Operation] = {
+        "caller's word": lambda process: process.caller(verification_id),
+        "caller's word on 1": lambda process: process.caller(verification_id, 1),
+        "caller's word on 2": lambda process: process.caller(verification_id, 2),
+        "check right": lambda process: process.check(verification_id, OWN_SECRET),
+        "check wrong": lambda process: process.check(verification_id, "something else"),
+        **_common(world, verification_id, OWN_SECRET_AGAIN),
+    }
+    return Situation(world, verification_id, operations, "caller's word on 1")
+
+
+SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
+    "code": code,
+    "code, owing": code_owing,
+    "code, SID unknown": code_unknown,
+    "link": link,
+    "reply": reply,
+    "caller": caller,
+}
+
+
+def _started(world: World, action: Action, secret: str | None = None) -> Sent:
+    answer = world.run(lambda process: process.start(action=action, secret=secret), "first")
+    assert isinstance(answer.value, Sent)
+    return answer.value
+
+
+def _code(world: World, second: str | None = None) -> Situation:
+    sent = _started(world, Action.CODE)
+    verification_id = sent.verification_id
+    world.advance(10 * MINUTE_MS)
+    if second is not None:
+        world.twilio.fail("create_message", second)
+    world.run(lambda process: process.another(verification_id), "second")
+    world.advance(31 * SECOND_MS)
+    old, new = world.secret(verification_id, 1), world.secret(verification_id, 2)
+    operations: dict[str, Operation] = {
+        "check right": lambda process: process.check(verification_id, new),
+        "check wrong": lambda process: process.check(verification_id, "000000x"),
+        "check late": lambda process: process.check(verification_id, old),
+        "caller's word": lambda process: process.caller(verification_id, 2),
+        **_common(world, verification_id),
+    }
+    return Situation(world, verification_id, operations, "check right")
+
+
+def _owing(world: World, situation: Situation) -> Situation:
+    verification_id = situation.verification_id
+    old = world.secret(verification_id, 1)
+    world.run(lambda process: process.check(verification_id, old), "the old code")
+    world.advance(31 * SECOND_MS)
+    world.ledger.disturbances = 0
+    return situation
+
+
+def _common(world: World, verification_id: str, secret: str | None = None) -> dict[str, Operation]:
+    """What can happen to any verification that has sent its newest message more than half a minute ago."""
+    newest = max(world.callbacks(), key=lambda callback: callback.number)
+    first = min(world.callbacks(), key=lambda callback: callback.number)
+    return {
+        "start": lambda process: process.start(),
+        "start with key": lambda process: process.start(key="a key", limit_key="192.0.2.1"),
+        "another": lambda process: process.another(verification_id, secret=secret),
+        "another with key": lambda process: process.another(verification_id, key="a key", secret=secret),
+        "deliver": _delivering(newest),
+        "late callback": _delivering(replace(first, status="sent")),
+        "foreign callback": _delivering(replace(newest, sid=f"SM{'f' * 32}")),
+        "cancel": lambda process: process.cancel(verification_id),
+        "retry": lambda process: process.retry(),
+        "erase": lambda process: process.erase(verification_id),
+    }
+
+
+def _delivering(callback: StatusCallback) -> Operation:
+    def deliver(process: Process) -> None:
+        process.deliver(callback)
+
+    return deliver
+
+
+def _forged(link_id: str) -> str:
+    return link_id[:-8] + ("A" * 8 if link_id[-8:] != "A" * 8 else "B" * 8)
+
+
+__all__ = ["POLICY", "SENDER", "SITUATIONS", "TO", "Situation"]
