@@ -198,9 +198,12 @@ class Functions:
 
     def _give_back(self, name: str, instance: _Instance) -> None:
         with self._lock:
-            self._busy[name].discard(instance)
-            self._idle[name].append(instance)
-            self._lock.notify()
+            if not instance.killed:  # it may have been killed when its answer was already on the way
+                self._busy[name].discard(instance)
+                self._idle[name].append(instance)
+                self._lock.notify()
+                return
+        self._bury(name, instance)
 
     def _bury(self, name: str, instance: _Instance) -> None:
         with self._lock:
