@@ -186,10 +186,12 @@ class DynamoDBStore:
         return read_verification(item) if item is not None else None
 
     def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+        # The one before may have been taken back as not sent since its number was read.
+        previous = f"#ms.#{message.number - 1}"
         return self._write(
             verification_id,
             "SET #ms.#n = :message, #ab = :writer",
-            "#st = :pending AND #at < #mx AND attribute_not_exists(#ms.#n)",
+            f"#st = :pending AND #at < #mx AND attribute_exists({previous}) AND attribute_not_exists(#ms.#n)",
             {":message": message_fields(message), ":writer": writer, ":pending": State.PENDING.value},
             number=message.number,
             own=("ab", writer),
