@@ -1,0 +1,50 @@
+// Behind Supabase Auth: a Send SMS hook that sends Supabase's own code, and the call that tells of the user's success.
+// https://supabase.com/docs/guides/auth/auth-hooks/send-sms-hook
+//
+// Runs wherever Request, Response, fetch and crypto.subtle are (Supabase Edge Functions, Node 20, Cloudflare Workers).
+// The stack is deployed with JwtIssuer and JwtAudience; `token()` gives a token of that issuer.
+
+const encoder = new TextEncoder();
+
+async function call(env, path, body) {
+  return fetch(env.OTP_API + path, {
+    method: "POST",
+    headers: { "Content-Type": "application/json", Authorization: `Bearer ${await env.token()}` },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(4000),
+  });
+}
+
+// Standard Webhooks (https://www.standardwebhooks.com): "v1,<base64 HMAC-SHA256 of id.timestamp.body>".
+async function isFromSupabase(secret, headers, body) {
+  const [id, at, sent] = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => headers.get(name) ?? "");
+  if (!(Math.abs(Date.now() / 1000 - Number(at)) < 300)) return false;
+  const raw = Uint8Array.from(atob(secret.replace("v1,whsec_", "")), (character) => character.charCodeAt(0));
+  const key = await crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["verify"]);
+  const signed = encoder.encode(`${id}.${at}.${body}`);
+  for (const part of sent.split(" ")) {
+    const signature = Uint8Array.from(atob(part.replace(/^v1,/, "")), (character) => character.charCodeAt(0));
+    if (await crypto.subtle.verify("HMAC", key, signature, signed)) return true;
+  }
+  return false;
+}
+
+export async function sendSmsHook(request, env) {
+  const body = await request.text();
+  if (!(await isFromSupabase(env.HOOK_SECRET, request.headers, body))) return new Response("{}", { status: 401 });
+  const { user, sms } = JSON.parse(body);
+  const to = user.phone.startsWith("+") ? user.phone : `+${user.phone}`;
+  const answer = await call(env, "/verifications", { to, action: "caller", secret: sms.otp, reference: user.id });
+  if (!answer.ok) {
+    const { detail } = await answer.json();
+    return Response.json({ error: { http_code: answer.status, message: detail } });
+  }
+  await env.verifications.set(user.id, (await answer.json()).verification_id);
+  return Response.json({});
+}
+
+// Call it where `verifyOtp` has succeeded, with the user's id.
+export async function confirmed(userId, env) {
+  const verification = await env.verifications.get(userId);
+  if (verification) await call(env, `/verifications/${verification}/confirm`, { message: 1 });
+}
