@@ -23,6 +23,7 @@ from otp_feedback.usecases.deliver import StatusCallback, redact, track_delivery
 
 SERVICE = "track_delivery"
 
+_ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
 _MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 
 
@@ -69,7 +70,7 @@ def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
         sid=sid,
         status=required(fields, "MessageStatus"),
         sender=fields.get("From") or None,
-        error_code=int(error_code) if error_code.isascii() and error_code.isdigit() else None,
+        error_code=int(error_code) if _ERROR_CODE.fullmatch(error_code) else None,
     )
 
 

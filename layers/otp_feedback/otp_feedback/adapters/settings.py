@@ -19,6 +19,7 @@ _EDGE = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
 _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _HTTPS_URL = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _APP_HASH = re.compile(r"[A-Za-z0-9+/]{11}", re.ASCII)
 
 
@@ -138,7 +139,7 @@ def _test_recipients(read: "_Reader") -> Mapping[str, str]:
         raise ConfigurationError("OTP_TEST_RECIPIENTS", "is refused in production")
     try:
         table = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         table = None
     if not isinstance(table, dict):
         raise ConfigurationError("OTP_TEST_RECIPIENTS", "must be a JSON object of numbers and codes")
@@ -183,7 +184,7 @@ class _Reader:
         value = self.text(name)
         if value is None:
             return default
-        if not (value.isascii() and value.isdigit() and least <= int(value) <= most):
+        if not (_DIGITS.fullmatch(value) and least <= int(value) <= most):
             raise ConfigurationError(name, f"must be a whole number from {least} to {most}")
         return int(value)
 
