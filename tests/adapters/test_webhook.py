@@ -1,0 +1,124 @@
+"""A webhook's fields, once its signature fits the public address and its account is ours."""
+
+import base64
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aws_lambda_powertools import Logger
+
+from otp_feedback.adapters.http import HttpRequest
+from otp_feedback.adapters.journal import RequestJournal
+from otp_feedback.adapters.signature import sign
+from otp_feedback.adapters.webhook import MAX_BODY_BYTES, query_parameter, required, verified_form
+from otp_feedback.domain.errors import InvalidSignature, MalformedRequest, PayloadTooLarge
+
+BASE = "https://otp.example.com"
+ACCOUNT = "AC" + "1" * 32
+FIELDS = {"AccountSid": ACCOUNT, "Body": "é + ", "Blank": "", "From": "+4915112345678"}
+
+
+class Account:
+    """Ours, in the middle of a rotation."""
+
+    def account_sid(self) -> str:
+        return ACCOUNT
+
+    def auth_tokens(self) -> tuple[str, ...]:
+        return ("token", "previous-token")
+
+
+def request(
+    fields: dict[str, str], signature: str | None, *, path: str = "/twilio/status", query: str = "a=1&b=%20"
+) -> HttpRequest:
+    """A webhook as API Gateway passes it on."""
+    event: dict[str, Any] = {
+        "rawPath": path,
+        "rawQueryString": query,
+        "headers": {} if signature is None else {"x-twilio-signature": signature},
+        "body": base64.b64encode(urlencode(fields).encode()).decode(),
+        "isBase64Encoded": True,
+        "requestContext": {},
+    }
+    return HttpRequest(event, {}, RequestJournal(Logger(service="test"), "test"))
+
+
+def signed(fields: dict[str, str], *, url: str = f"{BASE}/twilio/status?a=1&b=%20", token: str = "token") -> str:
+    """Twilio's signature."""
+    return sign(url, list(fields.items()), token)
+
+
+def test_the_fields_come_back_blank_ones_included():
+    assert verified_form(request(FIELDS, signed(FIELDS)), BASE, Account()) == FIELDS
+
+
+def test_both_tokens_count_during_a_rotation():
+    assert verified_form(request(FIELDS, signed(FIELDS, token="previous-token")), BASE, Account()) == FIELDS
+
+
+def test_an_address_without_a_query_is_signed_without_one():
+    signature = signed(FIELDS, url=f"{BASE}/twilio/call")
+    assert verified_form(request(FIELDS, signature, path="/twilio/call", query=""), BASE, Account())
+
+
+def test_a_base_url_with_a_path_and_with_the_default_port_is_recognised():
+    for url in (
+        "https://otp.example.com:443/twilio/status?a=1&b=%20",
+        "https://otp.example.com/twilio/status?a=1&b=%20",
+    ):
+        assert verified_form(request(FIELDS, signed(FIELDS, url=url)), BASE, Account())
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        None,
+        "",
+        "AAAA",
+        signed(FIELDS, token="another"),
+        signed(FIELDS, token=""),
+        signed(FIELDS, url=f"{BASE}/twilio/status"),
+        signed(FIELDS, url="https://evil.example/twilio/status?a=1&b=%20"),
+        signed(FIELDS, url="http://otp.example.com/twilio/status?a=1&b=%20"),
+        signed({**FIELDS, "Body": "other"}),
+        signed(FIELDS).lower(),
+    ],
+)
+def test_another_signature_is_refused(signature: str | None):
+    with pytest.raises(InvalidSignature):
+        verified_form(request(FIELDS, signature), BASE, Account())
+
+
+@pytest.mark.parametrize("account", ["AC" + "2" * 32, "", None])
+def test_another_account_is_refused_though_it_is_signed_with_our_token(account: str | None):
+    fields = {name: value for name, value in {**FIELDS, "AccountSid": account}.items() if value is not None}
+    with pytest.raises(InvalidSignature):
+        verified_form(request(fields, signed(fields)), BASE, Account())
+
+
+def test_a_long_message_is_taken_and_a_longer_body_refused():
+    long = {**FIELDS, "Body": "漢" * 1600}
+    assert verified_form(request(long, signed(long)), BASE, Account())["Body"] == "漢" * 1600
+    longer = {**FIELDS, "Body": "x" * MAX_BODY_BYTES}
+    with pytest.raises(PayloadTooLarge):
+        verified_form(request(longer, signed(longer)), BASE, Account())
+
+
+def test_a_field_that_must_be_there():
+    assert required({"a": "1"}, "a") == "1"
+    for fields in ({}, {"a": ""}):
+        with pytest.raises(MalformedRequest) as raised:
+            required(fields, "a")
+        assert raised.value.field == "a"
+
+
+@pytest.mark.parametrize(("query", "value"), [("a=1", "1"), ("a=", ""), ("b=2&a=%C3%A9", "é"), ("a=1&b=1", "1")])
+def test_a_parameter_of_the_query(query: str, value: str):
+    assert query_parameter(request(FIELDS, None, query=query), "a") == value
+
+
+@pytest.mark.parametrize("query", ["", "b=1", "a=1&a=1", "A=1"])
+def test_a_parameter_that_is_not_there_once_is_malformed(query: str):
+    with pytest.raises(MalformedRequest) as raised:
+        query_parameter(request(FIELDS, None, query=query), "a")
+    assert raised.value.field == "a"

@@ -1,0 +1,71 @@
+"""Windows by their slots, and how limit keys are counted. The store's tests compare them with an oracle."""
+
+import ipaddress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows, canonical_limit_key
+
+
+def test_each_slot_has_the_longest_window_that_it_stands_for():
+    assert dict(Windows(30, 5, 10).by_slot()) == {0: 30_000, 4: HOUR_MS, 9: DAY_MS}
+    assert dict(Windows(30, 1, 10).by_slot()) == {0: HOUR_MS, 9: DAY_MS}
+    assert dict(Windows(30, 5, 5).by_slot()) == {0: 30_000, 4: DAY_MS}
+    assert dict(Windows(0, 1, 1).by_slot()) == {0: DAY_MS}
+
+
+@pytest.mark.parametrize(
+    ("times", "now", "wait"),
+    [
+        ((), 0, 0),
+        ((100_000,), 100_000, 30_000),
+        ((100_000,), 129_999, 1),
+        ((100_000,), 130_000, 0),
+        ((500_000, 400_000, 300_000, 200_000, 100_000), 600_000, 100_000 + HOUR_MS - 600_000),
+        ((500_000, 400_000, 300_000, 200_000), 600_000, 0),
+    ],
+)
+def test_the_wait_is_until_the_last_window_opens(times: tuple[int, ...], now: int, wait: int):
+    assert Windows(30, 5, 10).wait_ms(times, now) == wait
+
+
+def test_the_failures_that_block_are_below_the_norms_ceiling_by_the_guesses_under_way():
+    assert Limits().max_failures == 75
+    assert Limits(recipient=Windows(30, 10, 10), max_attempts=5).max_failures == 50
+
+
+@pytest.mark.parametrize(
+    ("text", "counted"),
+    [
+        ("198.51.100.7", "198.51.100.7"),
+        (" 198.51.100.7 ", "198.51.100.7"),
+        ("::ffff:198.51.100.7", "198.51.100.7"),
+        ("::FFFF:C633:6407", "198.51.100.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
+        ("session-17", "session-17"),
+        (" session ", " session "),
+        ("198.51.100.007", "198.51.100.007"),
+        ("2001:db8::/32", "2001:db8::/32"),
+        ("", ""),
+    ],
+)
+def test_an_address_counts_as_whom_it_belongs_to(text: str, counted: str):
+    assert canonical_limit_key(text) == counted
+
+
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4))
+def test_two_ipv4_addresses_never_share_a_key_not_even_in_ipv6_clothing(
+    one: ipaddress.IPv4Address, other: ipaddress.IPv4Address
+):
+    clothed = canonical_limit_key(f"::ffff:{other}")
+    assert (canonical_limit_key(str(one)) == clothed) is (one == other)
+
+
+@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+def test_the_addresses_of_a_64_share_one_key(network: int, one: int, other: int):
+    addresses = [ipaddress.IPv6Address((network << 64) + host) for host in (one, other)]
+    if all(address.ipv4_mapped is None for address in addresses):
+        assert len({canonical_limit_key(str(address)) for address in addresses}) == 1

@@ -1,0 +1,58 @@
+"""Replies: the keyword is found in what people type, and opting out is recognised."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from otp_feedback.domain.replies import OPT_OUT_KEYWORDS, holds_keyword, normalized, opts_out
+
+
+@pytest.mark.parametrize(
+    ("body", "keyword"),
+    [
+        ("yes", "YES"),
+        ("  Yes!  ", "yes"),
+        ("oh yes, please", "YES"),
+        ("Sí", "si"),
+        ("SI", "sí"),
+        ("GRÜSSE", "grüße"),
+        ("Ja, das war ich", "JA"),
+        ("да!", "ДА"),
+        ("はい。", "はい"),
+        ("I  AGREE\nto this", "i agree"),
+        ("ｙｅｓ", "yes"),  # noqa: RUF001 - full-width letters are letters
+        ("yes👍", "yes"),
+    ],
+)
+def test_the_keyword_is_found_in_what_hurried_people_type(body: str, keyword: str):
+    assert holds_keyword(body, keyword)
+
+
+@pytest.mark.parametrize(
+    ("body", "keyword"), [("", "yes"), ("no", "yes"), ("yesterday", "yes"), ("y e s", "yes"), ("agree I", "i agree")]
+)
+def test_part_of_a_word_is_not_the_keyword(body: str, keyword: str):
+    assert not holds_keyword(body, keyword)
+
+
+@given(st.text(max_size=50))
+def test_without_a_keyword_any_body_will_do(body: str):
+    assert holds_keyword(body, None)
+
+
+@pytest.mark.parametrize("around", ["", " ", ".", "!", " . ", "\n"])
+@pytest.mark.parametrize("word", sorted(OPT_OUT_KEYWORDS))
+def test_opting_out_is_recognised_as_it_is_typed(word: str, around: str):
+    for typed in (word, word.upper(), word.title()):
+        assert opts_out(f"{around}{typed}{around}")
+
+
+@pytest.mark.parametrize("body", ["", "yes", "stop it", "please stop", "nonstop", "unstop", "START", "endless"])
+def test_other_texts_do_not_opt_out(body: str):
+    assert not opts_out(body)
+
+
+@given(st.text(max_size=50))
+def test_normalising_twice_changes_nothing_more(text: str):
+    once = normalized(text)
+    assert normalized(once) == once
