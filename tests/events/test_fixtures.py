@@ -90,7 +90,7 @@ def test_a_fixture_comes_to_what_is_expected(name: str, stages: Stages):
     assert stage.reported() == (sids if expected["changes"] else set())
 
 
-def test_the_committed_files_are_what_the_code_makes(tmp_path: Any):
+def test_the_committed_files_are_what_the_code_makes():
     made = files()
     assert {path.name: path.read_text() for path in EVENTS.iterdir()} == made, "run python -m local.fixtures"
     again = subprocess.run(

@@ -130,10 +130,10 @@ class Expired(Problem):
 
 
 class PayloadTooLarge(Problem):
-    """The body exceeds 8 kB."""
+    """The body is larger than the route takes: 8 kB, of webhooks 32 kB."""
 
     name = "payload-too-large"
-    detail = "The body is larger than 8 kB."
+    detail = "The body is larger than this route takes."
 
 
 class InvalidRecipient(Problem):
