@@ -2,6 +2,7 @@
 
 import json
 import platform
+import re
 import shutil
 import signal
 import socket
@@ -118,6 +119,9 @@ class Built:
             finally:
                 server.send_signal(signal.SIGINT)
                 server.wait(60)
+                # SAM CLI sometimes leaves warm containers behind.
+                for container in re.findall(r"SAM_CONTAINER_ID: ([0-9a-f]+)", log.read_text()):
+                    subprocess.run(["docker", "rm", "--force", container], capture_output=True, timeout=60, check=False)
 
 
 def listening(port: int) -> bool:
