@@ -114,7 +114,7 @@ class Listener:
         """Start to answer with `app`, behind the rules of `guarded`."""
         self._server = _Server(self.bind, self.port, guarded(app, self.bind), self._socket.fileno())
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name=f"listener-{self.port}", daemon=True
+            target=self._server.serve_forever, args=(0.02,), name=f"listener-{self.port}", daemon=True
         )
         self._thread.start()
 
