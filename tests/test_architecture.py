@@ -1,0 +1,115 @@
+"""What import-linter cannot say: where `confirmed` is written, and that nothing pure looks at a clock or draws lots."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "layers" / "otp_feedback" / "otp_feedback"
+PURE = ("domain", "usecases")
+IMPURE_MODULES = {
+    "asyncio", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "socket", "ssl",
+    "subprocess", "sys", "tempfile", "time", "urllib.request", "uuid", "zoneinfo",
+}  # fmt: skip
+IMPURE_CALLS = {"now", "today", "utcnow", "print", "open", "input", "getenv"}
+
+
+def modules(*folders: str) -> list[Path]:
+    """The modules in some of the package's folders, all of them by default."""
+    return sorted(path for folder in folders or ("",) for path in (PACKAGE / folder).rglob("*.py"))
+
+
+def nodes(path: Path) -> Iterator[ast.AST]:
+    """Every node of a module."""
+    yield from ast.walk(ast.parse(path.read_text(), path))
+
+
+def name_of(path: Path) -> str:
+    """A module's path within the package."""
+    return str(path.relative_to(PACKAGE))
+
+
+def writes_confirmed(function: ast.FunctionDef) -> bool:
+    """Whether a method gives a request the value `State.CONFIRMED`."""
+    return any(ast.unparse(node) == "State.CONFIRMED.value" for node in ast.walk(function))
+
+
+def test_one_method_of_the_store_writes_confirmed_and_nothing_else_in_the_adapters_does():
+    writers = [
+        (name_of(path), node.name)
+        for path in modules("adapters")
+        for node in nodes(path)
+        if isinstance(node, ast.FunctionDef) and writes_confirmed(node)
+    ]
+    assert writers == [("adapters/dynamodb.py", "confirm")]
+
+
+def test_the_word_confirmed_stands_in_no_request_as_a_literal():
+    places = [
+        name_of(path)
+        for path in modules("adapters", "usecases")
+        for node in nodes(path)
+        if isinstance(node, ast.Constant) and node.value == "confirmed"
+    ]
+    # The answers' types, and what Twilio is told.
+    assert set(places) <= {"adapters/api.py", "adapters/twilio.py"}
+
+
+def test_one_function_of_the_use_cases_asks_the_store_to_write_confirmed():
+    askers = [
+        (name_of(path), function.name)
+        for path in modules("usecases")
+        for function in nodes(path)
+        if isinstance(function, ast.FunctionDef)
+        and any(
+            isinstance(node, ast.Call) and ast.unparse(node.func).endswith("store.confirm")
+            for node in ast.walk(function)
+        )
+    ]
+    assert len(askers) == 1
+    assert askers[0][0] == "usecases/confirm.py"
+
+
+@pytest.mark.parametrize("path", modules(*PURE), ids=name_of)
+def test_the_pure_modules_get_time_and_randomness_passed_in(path: Path):
+    for node in nodes(path):
+        if isinstance(node, ast.Import):
+            assert not {alias.name for alias in node.names} & IMPURE_MODULES
+        elif isinstance(node, ast.ImportFrom):
+            assert node.module not in IMPURE_MODULES
+        elif isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            assert called not in IMPURE_CALLS
+
+
+def test_secrets_are_revealed_to_macs_texts_and_ids_alone():
+    revealing = {
+        name_of(path)
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reveal"
+    }
+    assert revealing == {
+        "domain/secret.py",
+        "usecases/another.py",
+        "usecases/sending.py",
+        "usecases/start.py",
+    }
+
+
+def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
+    outside = {"boto3", "botocore", "httpx", "httpcore", "aws_lambda_powertools", "msgspec"}
+    for path in modules(*PURE):
+        for node in nodes(path):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.partition(".")[0] for name in names} & outside, path
+
+
+def test_what_these_tests_look_for_they_would_find():
+    method = ast.parse("def confirm(self):\n    return {':c': State.CONFIRMED.value}").body[0]
+    assert isinstance(method, ast.FunctionDef)
+    assert writes_confirmed(method)
+    assert len(modules(*PURE)) > 15
