@@ -11,8 +11,6 @@ ARGS ?=
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
 
-STACK ?= otp-feedback
-
 .PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite requirements clean
 
 help: ## Show these targets
@@ -75,7 +73,7 @@ invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=
 	$(SAM) local invoke "$(FUNCTION)" --event "$(EVENT)" $(ARGS)
 
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
-	$(SAM) logs --stack-name "$(STACK)" --tail $(ARGS)
+	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)
 
 dynalite: .cache/dynalite/installed ## Install a second DynamoDB for the tests of races (needs Node)
 
