@@ -22,7 +22,7 @@ SERVICE = "retry_feedback"
 WORKERS = 20
 """Reports in flight; Twilio answers 429 beyond an account's own concurrency."""
 
-RESERVE_MS = int(REPORT_DEADLINE_S * 1000) + 5000
+RESERVE_MS = int(REPORT_DEADLINE_S * 1000) + 15_000
 """Milliseconds of the invocation in which no new report is begun."""
 
 

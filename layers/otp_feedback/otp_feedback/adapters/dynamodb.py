@@ -44,15 +44,15 @@ NOBODY = "-"
 """Stands in a slot that nobody holds."""
 
 CLIENT_CONFIG = Config(
-    connect_timeout=0.5,
-    read_timeout=1,
+    connect_timeout=1,
+    read_timeout=2,
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=20,
 )
 """One retry layer, in botocore: DynamoDB answers in milliseconds, so what takes a second is better asked again."""
 
-LONGEST_CALL_S = 4.0
-"""Seconds that a call with these settings may take: two tries of 1.5 s, and at most 1 s between them."""
+LONGEST_CALL_S = 7.0
+"""Seconds that a call with these settings may take: two tries of 3 s, and at most 1 s between them."""
 
 _PASSING = frozenset(
     {

@@ -33,7 +33,7 @@ from otp_feedback.usecases.ports import (
 LEAST_ATTEMPT_S = 1.0
 """A create is not tried again with less time than this: cut short, `NotSent` would become `SendUnknown`."""
 
-AFTERWARDS_S = 4.5
+AFTERWARDS_S = 7.5
 """Seconds kept for the write that follows a call."""
 
 PAGE_SIZE = 20
