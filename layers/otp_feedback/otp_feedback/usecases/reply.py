@@ -114,5 +114,6 @@ def _answers(reply: Reply, verification: Verification, message: Message) -> bool
     return verification.sender_of(message) == reply.receiver and message.delivery is not Delivery.REJECTED
 
 
-def _preference(message: Message, now: int) -> tuple[bool, bool, int]:
-    return message.is_live(now), message.delivery.arrived, message.sent_at
+def _preference(message: Message, now: int) -> tuple[bool, bool, bool, int]:
+    """Without a SID it was perhaps never sent: by the time of a reply, what was sent has one."""
+    return message.is_live(now), message.delivery.arrived, message.sid is not None, message.sent_at
