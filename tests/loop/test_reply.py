@@ -197,19 +197,27 @@ def test_of_two_messages_the_one_that_was_answered_gets_the_feedback(loop: Loop)
     assert [loop.outcome(sid) for sid in (started.sid, second)] == ["confirmed", "unconfirmed"]
 
 
-def test_each_inbound_is_logged_once_and_never_its_body(loop: Loop):
+def test_each_of_them_is_logged_once_and_without_the_body(loop: Loop):
+    body, stranger = "yes, zebra 4711", fresh_number()
     since = len(loop.stack.logs())
-    started = loop.started("reply")
+    right, expired, opted_out = (loop.started("reply") for _ in range(3))
+    forged = {"MessageSid": "SM" + "9" * 32, "From": right.to, "To": SENDER, "Body": body}
+    loop.webhook("/twilio/message", forged, token="guessed")
     sids = [
-        loop.inbound("message", started.to, body=body)["sid"] for body in ("STOP hammertime", "yes, my PIN is 4711")
+        loop.inbound("message", stranger, body=body)["sid"],
+        loop.inbound("message", right.to, "+14155550177", body=body)["sid"],
+        loop.inbound("message", opted_out.to, body="STOP")["sid"],
+        loop.inbound("message", opted_out.to, body=body, parameters={"OptOutType": "STOP"})["sid"],
+        *(loop.inbound("message", right.to, body=body)["sid"] for _ in range(2)),
     ]
-    loop.inbound("message", started.to, body="STOP")
-    for sid in sids:
-        assert len(lines_about(loop, since, sid)) == 1
+    loop.advance(601)
+    sids.append(loop.inbound("message", expired.to, body=body)["sid"])
     logs = loop.stack.logs()[since:]
-    assert "hammertime" not in logs
-    assert "4711" not in logs
-    assert started.to not in logs
+    assert [len(lines_about(loop, since, sid)) for sid in sids] == [1] * 7
+    assert logs.count('"route":"POST /twilio/message"') == 8
+    for hidden in ("zebra", "4711", stranger, right.to, expired.to, opted_out.to):
+        assert hidden not in logs
+    assert [status(loop, each) for each in (right, expired, opted_out)] == ["confirmed", "expired", "expired"]
 
 
 @pytest.mark.parametrize("sender", ["+", "anonymous", "+266696687", "12345", "Acme", "whatsapp:nobody", ""])

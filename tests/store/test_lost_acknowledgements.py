@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S, DynamoDBStore
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.limits import Limits
@@ -284,9 +284,9 @@ def test_a_fault_of_ours_is_not_hidden(error: ClientError):
 
 def test_no_call_is_begun_that_could_outlast_the_invocation(client: Any, kept: Kept):
     verification_id = kept(a_verification())
-    left = 3.9
+    left = LONGEST_CALL_S - 0.1
     store = DynamoDBStore(client, TABLE, lambda: left)
     with pytest.raises(Unavailable):
         store.cancel(verification_id, "w")
-    left = 4.1
+    left = LONGEST_CALL_S + 0.1
     assert isinstance(store.cancel(verification_id, "w"), Verification)
