@@ -183,7 +183,9 @@ class Stack:
             self._path, {**LAPTOP, "PublicBaseUrl": api.url, "TwilioBaseUrl": twilio.url, **self._parameters}
         )
         self.aws = AwsServer(aws, self._observers)
-        self.twilio = TwilioEmulator(twilio, api.url, self._delays, observers=self._observers)
+        self.twilio = TwilioEmulator(
+            twilio, api.url, self._delays, observers=self._observers, now_s=lambda: self.clock.now_ms() / 1000
+        )
         undo.callback(self.twilio.stop)
         self._references = self.aws.create(template, api.url)
         self.functions.deploy(self._configured(template))

@@ -74,7 +74,10 @@ class Message:
     error_code: int | None = None
     created_at: float = field(default_factory=time.time)
     sent_at: float | None = None
-    updated_at: float = field(default_factory=time.time)
+    updated_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.updated_at = self.created_at
 
     @property
     def uri(self) -> str:
@@ -168,10 +171,14 @@ def segments(body: str) -> int:
 
 
 class Account:
-    """The account's resources. Every method is safe to call from several threads."""
+    """The account's resources. Every method is safe to call from several threads.
 
-    def __init__(self, is_callback_host: Callable[[str], bool]) -> None:
+    Parameters: `is_callback_host`, whether callbacks may go to a host; `now_s`, the time in epoch seconds.
+    """
+
+    def __init__(self, is_callback_host: Callable[[str], bool], now_s: Callable[[], float] = time.time) -> None:
         self._is_callback_host = is_callback_host
+        self._now_s = now_s
         self._lock = threading.RLock()
         self._messages: dict[str, Message] = {}
         self._opted_out: set[tuple[str, str]] = set()
@@ -206,6 +213,7 @@ class Account:
             outcome="unconfirmed" if provide_feedback else None,
             status_callback=self._status_callback(parameters),
             validity_period=_validity_period(parameters),
+            created_at=self._now_s(),
         )
         with self._lock:
             if (to, sender or service or "") in self._opted_out:
@@ -215,7 +223,8 @@ class Account:
 
     def receive(self, sender: str, to: str, body: str, sid: str) -> Message:
         """Take in an inbound message; opt-out keywords act as Twilio lets them."""
-        message = Message(sid, to, sender, body, "received", direction="inbound", sent_at=time.time())
+        now = self._now_s()
+        message = Message(sid, to, sender, body, "received", direction="inbound", created_at=now, sent_at=now)
         word = body.strip().upper()
         with self._lock:
             self._messages.setdefault(sid, message)
@@ -264,7 +273,7 @@ class Account:
                 if parameters["Status"] != "canceled" or message.status not in ("accepted", "scheduled"):
                     raise TwilioError(400, 20001, "Only a message that is not sent yet can be canceled")
                 message.status = "canceled"
-            message.updated_at = time.time()
+            message.updated_at = self._now_s()
             return message
 
     def confirm(self, sid: str, outcome: str | None) -> Message:
@@ -279,7 +288,7 @@ class Account:
             if not message.provide_feedback:
                 raise not_found(f"{message.uri}/Feedback.json")
             if outcome is not None:
-                message.outcome, message.outcome_at = outcome, time.time()
+                message.outcome, message.outcome_at = outcome, self._now_s()
             return message
 
     def advance(self, sid: str, status: str, error_code: int | None = None) -> Message | None:
@@ -293,7 +302,7 @@ class Account:
             if STATUS_RANK.get(status, 0) >= STATUS_RANK.get(message.status, 0):
                 message.status = status
                 message.error_code = error_code or message.error_code
-                message.updated_at = time.time()
+                message.updated_at = self._now_s()
                 message.sent_at = message.sent_at or (message.updated_at if status == "sent" else None)
             return message
 

@@ -8,6 +8,7 @@ import base64
 import binascii
 import hmac
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -78,7 +79,8 @@ class TwilioEmulator:
     """The emulator at one address.
 
     Parameters: `gateway_url`, whose `/twilio/message` and `/twilio/call` get what comes in; `delays` of the status
-    callbacks; `api_keys`, secrets by key SID that are accepted beside the auth token; `observers` of REST calls.
+    callbacks; `api_keys`, secrets by key SID that are accepted beside the auth token; `observers` of REST calls;
+    `now_s`, the time that its dates tell, in epoch seconds.
     """
 
     def __init__(
@@ -88,10 +90,11 @@ class TwilioEmulator:
         delays: Delays | None = None,
         api_keys: Mapping[str, str] | None = None,
         observers: Iterable[Observer] = (),
+        now_s: Callable[[], float] = time.time,
     ) -> None:
         self.listener = listener or Listener()
         self.gateway_url = gateway_url
-        self.account = Account(partial(is_local_host, own=self.listener.bind))
+        self.account = Account(partial(is_local_host, own=self.listener.bind), now_s)
         self._delays = delays or Delays()
         self._credentials = {ACCOUNT_SID: AUTH_TOKEN, **(API_KEYS if api_keys is None else api_keys)}
         self._faults = _Faults()

@@ -233,7 +233,7 @@ class FakeTwilio:
         if self._fault("list_messages") is not None:
             raise Unavailable
         return [
-            ListedMessage(each.sid, "" if each.sid in self.redacted else each.body)
+            ListedMessage(each.sid, "" if each.sid in self.redacted else each.body, each.created_at)
             for each in self.messages.values()
             if each.to == to and datetime.fromtimestamp(each.created_at / 1000, UTC).date() >= since
         ]
@@ -705,6 +705,11 @@ class Process:
             return Answer(killed=True)
         self.world.note_answer(answer, self)
         return answer
+
+    def troubled(self, operation: str, fault: str) -> "Process":
+        """Let the next call of this operation of Twilio's go wrong, for whoever makes it."""
+        self._boundary.observe(lambda: self.world.twilio.fail(operation, fault))
+        return self
 
     def start(
         self,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -339,10 +340,19 @@ def _feedback_outcome(answer: _Answer | _NoAnswer) -> FeedbackOutcome:
 def _listed(document: Mapping[str, Any]) -> list[ListedMessage]:
     messages = document.get("messages")
     return [
-        ListedMessage(message["sid"], message["body"])
+        ListedMessage(message["sid"], message["body"], created_at)
         for message in (messages if isinstance(messages, list) else [])
         if isinstance(message, dict) and isinstance(message.get("sid"), str) and isinstance(message.get("body"), str)
+        if (created_at := _epoch_ms(message.get("date_created"))) is not None
     ]
+
+
+def _epoch_ms(date_created: object) -> int | None:
+    """Twilio's dates are RFC 2822 (https://www.twilio.com/docs/messaging/api/message-resource)."""
+    try:
+        return int(parsedate_to_datetime(str(date_created)).timestamp() * 1000)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _next_page(document: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,10 @@
 import re
 
 from otp_feedback.domain.secret import Keys, Mac, Secret, parse_link_id
+from otp_feedback.domain.verification import Message
+
+CREATED_WITHIN_MS = 20_000
+"""Twilio creates a message while it is asked to, which takes at most 8 s; the rest is for clocks that differ."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)
 _MAX_TOKENS = 200
@@ -23,6 +27,11 @@ def carries_secret(body: str, keys: Keys, verification_id: str, number: int, mac
         for token in _TOKEN.findall(body)[:_MAX_TOKENS]
         for candidate in _candidates(token, verification_id)
     )
+
+
+def may_have_been_created(message: Message, at: int) -> bool:
+    """Whether Twilio's message of that moment (epoch milliseconds) can be this one."""
+    return abs(at - message.sent_at) <= CREATED_WITHIN_MS
 
 
 def _candidates(token: str, verification_id: str) -> tuple[Secret, ...]:

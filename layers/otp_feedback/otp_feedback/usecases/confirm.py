@@ -1,8 +1,10 @@
 """Confirm that the action was performed. Whatever the way in, `_confirm` is the one place that writes it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
+from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -67,7 +69,7 @@ def check(
         raise _counted(_why_not_open(reserved.current, actions, expect), journal)
     if keys.unknown_key_ids(reserved.macs.values()):
         keys = inbound.vault.refreshed_keys()
-    matching = keys.matching(verification_id, reserved.macs, guess)
+    matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, guess))
     now = clock()
     for number in sorted(matching, reverse=True):
         message = reserved.messages[number]
@@ -80,6 +82,11 @@ def check(
     if not matching:
         store.add_failure(recipient_id(keys, reserved.to))
     raise _counted(_missed(reserved, clock()), journal)
+
+
+def _sent_ones(verification: Verification, numbers: Iterable[int]) -> frozenset[int]:
+    """Those of the messages that Twilio did not refuse: nobody has acted on one that was never sent."""
+    return frozenset(n for n in numbers if verification.messages[n].delivery is not Delivery.REJECTED)
 
 
 def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:

@@ -280,10 +280,17 @@ FeedbackOutcome = FeedbackAccepted | FeedbackRefused | FeedbackDeferred
 
 @dataclass(frozen=True, slots=True)
 class ListedMessage:
-    """A message as Twilio lists it."""
+    """A message as Twilio lists it.
+
+    Parameters
+    ----------
+    created_at
+        Epoch milliseconds, in whole seconds.
+    """
 
     sid: str
     body: str = field(repr=False)
+    created_at: int
 
 
 class Twilio(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from otp_feedback.domain.adoption import carries_secret
+from otp_feedback.domain.adoption import carries_secret, may_have_been_created
 from otp_feedback.domain.backoff import SID_GIVE_UP_MS, next_attempt_at, next_search_at
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
@@ -216,7 +216,10 @@ def _report_or_give_up(
 
 
 def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verification, message: Message) -> Message:
-    """The message with its SID, where Twilio lists one whose text holds its secret."""
+    """The message with its SID, where Twilio lists one of that time whose text holds its secret.
+
+    The caller's own secret may stand in the texts of several messages.
+    """
     if message.mac is None:
         return message
     since = datetime.fromtimestamp(message.sent_at / 1000, UTC).date()
@@ -225,7 +228,10 @@ def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verific
         listed = reporting.twilio.list_messages(address, since, REPORT_DEADLINE_S)
     except Unavailable:
         return message
+    taken = {other.sid for other in verification.messages.values()}
     for each in listed:
+        if each.sid in taken or not may_have_been_created(message, each.created_at):
+            continue
         if carries_secret(each.body, keys(), verification.verification_id, message.number, message.mac):
             return _attach(reporting, verification, message, each.sid)
     return message
