@@ -402,6 +402,11 @@ class _Explorer:
         return self._ids.setdefault(value, len(self._ids))
 
 
+def fingerprint(world: World) -> Hashable:
+    """The same for worlds that have the same future."""
+    return frozen(world.snapshot())
+
+
 def frozen(value: Any) -> Hashable:
     """A hashable stand-in, the same for equal values."""
     if isinstance(value, Mapping):

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 
 from otp_feedback.domain.verification import Action
 from otp_feedback.usecases.deliver import StatusCallback
 from otp_feedback.usecases.sending import Sent
-from tests.promises.world import POLICY, SENDER, TO, Operation, Process, World
+from tests.promises.world import Operation, Process, Snapshot, World
 
 MINUTE_MS = 60_000
 SECOND_MS = 1000
@@ -21,14 +22,29 @@ class Situation:
 
     Parameters
     ----------
+    operations
+        What goes well at Twilio.
     right
-        The operation that confirms, where nothing hinders it.
+        The one that confirms, where nothing hinders it.
     """
 
     world: World
     verification_id: str
     operations: Mapping[str, Operation]
     right: str
+
+    @property
+    def troubled(self) -> Mapping[str, Operation]:
+        """The operations that call Twilio, with Twilio failing in each way."""
+        troubled = {}
+        for name in ("start with key", "another"):
+            for fault in ("not_sent", "refused", "timeout_before", "timeout_after"):
+                troubled[f"{name}, {fault}"] = _in_trouble(self.operations[name], "create_message", fault)
+        for name in (self.right, "retry"):
+            for fault in ("refused", "throttled", "timeout_before", "timeout_after"):
+                troubled[f"{name}, {fault}"] = _in_trouble(self.operations[name], "post_feedback", fault)
+        troubled["retry, list failed"] = _in_trouble(self.operations["retry"], "list_messages", "failed")
+        return troubled
 
 
 def code(world: World) -> Situation:
@@ -44,8 +60,31 @@ def code_owing(world: World) -> Situation:
 def code_unknown(world: World) -> Situation:
     """As before, and the second one's SID is not known: Twilio took the message, and never answered."""
     situation = _owing(world, _code(world, "timeout_after"))
-    operations = {name: each for name, each in situation.operations.items() if name != "foreign callback"}
-    return replace(situation, operations=operations)
+    return replace(situation, operations=_without_foreign_callback(situation))
+
+
+def code_confirmed(world: World) -> Situation:
+    """Confirmed by a message whose SID is not known, so that its report waits; a look at Twilio's list is due."""
+    situation = _code(world, "timeout_after")
+    world.run(situation.operations["check right"], "confirming")
+    world.advance(31 * SECOND_MS)
+    world.ledger.disturbances = 0
+    return replace(situation, operations=_without_foreign_callback(situation))
+
+
+def last_attempt(world: World) -> Situation:
+    """As the first one, with one attempt left."""
+    situation = _code(world)
+    for number in range(4):
+        world.run(situation.operations["check wrong"], f"wrong {number}")
+    return situation
+
+
+def expiring(world: World) -> Situation:
+    """As the first one, with the second message in its last millisecond."""
+    situation = _code(world)
+    world.now = world.verification(situation.verification_id).messages[2].expires_at - 1
+    return situation
 
 
 def link(world: World) -> Situation:
@@ -99,10 +138,30 @@ SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
     "code": code,
     "code, owing": code_owing,
     "code, SID unknown": code_unknown,
+    "code, confirmed": code_confirmed,
+    "code, last attempt": last_attempt,
+    "code, expiring": expiring,
     "link": link,
     "reply": reply,
     "caller": caller,
 }
+
+
+@cache
+def _made(name: str) -> tuple[Situation, Snapshot]:
+    situation = SITUATIONS[name](World())
+    return situation, situation.world.snapshot()
+
+
+def situated(name: str) -> Situation:
+    """A situation as it begins, whatever happened in it before."""
+    situation, beginning = _made(name)
+    situation.world.restore(beginning)
+    return situation
+
+
+def _in_trouble(operation: Operation, call: str, fault: str) -> Operation:
+    return lambda process: operation(process.troubled(call, fault))
 
 
 def _started(world: World, action: Action, secret: str | None = None) -> Sent:
@@ -139,6 +198,11 @@ def _owing(world: World, situation: Situation) -> Situation:
     return situation
 
 
+def _without_foreign_callback(situation: Situation) -> dict[str, Operation]:
+    """While no SID is known, nothing but Twilio's signature tells whose callback it is."""
+    return {name: each for name, each in situation.operations.items() if name != "foreign callback"}
+
+
 def _common(world: World, verification_id: str, secret: str | None = None) -> dict[str, Operation]:
     """What can happen to any verification that has sent its newest message more than half a minute ago."""
     newest = max(world.callbacks(), key=lambda callback: callback.number)
@@ -166,6 +230,3 @@ def _delivering(callback: StatusCallback) -> Operation:
 
 def _forged(link_id: str) -> str:
     return link_id[:-8] + ("A" * 8 if link_id[-8:] != "A" * 8 else "B" * 8)
-
-
-__all__ = ["POLICY", "SENDER", "SITUATIONS", "TO", "Situation"]
