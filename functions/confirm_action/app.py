@@ -47,6 +47,7 @@ def make_handler(
     environ: Mapping[str, str], clock: Callable[[], int] = now_ms
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
+    logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
@@ -63,7 +64,7 @@ def make_handler(
         **_public_routes(inbound, settings),
         **_webhook_routes(inbound, settings, vault),
     }
-    return HttpFunction(SERVICE, make_logger(SERVICE), invocation, routes)
+    return HttpFunction(SERVICE, logger, invocation, routes)
 
 
 def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:

@@ -30,6 +30,7 @@ def make_handler(
     environ: Mapping[str, str], clock: Callable[[], int] = now_ms
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
+    logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
@@ -45,7 +46,6 @@ def make_handler(
         policy=settings.policy,
         breaker=CircuitBreaker(),
     )
-    logger = make_logger(SERVICE)
 
     def handle(_event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()

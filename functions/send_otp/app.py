@@ -35,11 +35,11 @@ def make_handler(
     environ: Mapping[str, str], clock: Callable[[], int] = now_ms
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
+    logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
-    logger = make_logger(SERVICE)
     store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
     cap = settings.policy.hourly_cap
     out = Outbound(

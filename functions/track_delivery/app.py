@@ -31,6 +31,7 @@ def make_handler(
     environ: Mapping[str, str], clock: Callable[[], int] = now_ms
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
+    logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
@@ -50,7 +51,7 @@ def make_handler(
             redact(twilio, callback, request.journal)
         return Reply(204)
 
-    return HttpFunction(SERVICE, make_logger(SERVICE), invocation, {("POST", "/twilio/status"): status})
+    return HttpFunction(SERVICE, logger, invocation, {("POST", "/twilio/status"): status})
 
 
 def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from otp_feedback.domain.texts import languages
 from tests.template.expanded import source
 
 REFUSED = {
@@ -149,3 +150,7 @@ def test_parameters_that_do_not_go_together_are_refused(given, accepted):
         and not all(holds(assertion["Assert"], parameters) for assertion in rule["Assertions"])
     ]
     assert (not broken) is accepted
+
+
+def test_the_languages_to_choose_from_are_those_that_there_are_texts_in():
+    assert source()["Parameters"]["Language"]["AllowedValues"] == ["", *languages("code")]

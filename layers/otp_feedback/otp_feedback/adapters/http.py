@@ -83,9 +83,9 @@ class HttpRequest:
         return str(self.event["rawPath"])
 
     def header(self, name: str) -> str | None:
-        """A header by its lower-case name."""
-        value = (self.event.get("headers") or {}).get(name)
-        return str(value) if value is not None else None
+        """A header by its lower-case name; API Gateway lower-cases them, `sam local start-api` does not."""
+        headers = self.event.get("headers") or {}
+        return next((str(value) for key, value in headers.items() if key.lower() == name), None)
 
     @property
     def idempotency_key(self) -> str | None:

@@ -10,7 +10,7 @@ from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.phone import is_fictional
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.texts import Template, TemplateError, parse_templates
+from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, choose_language, parse_templates
 
 _SENDER = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -115,12 +115,22 @@ def _policy(read: "_Reader") -> Policy:
         feedback_timeout_ms=read.integer("OTP_FEEDBACK_TIMEOUT_MS", 1000, 0, 5000),
         report_late_actions=read.choice("OTP_REPORT_LATE_ACTIONS", ("true", "false")) == "true",
         record_days=read.integer("OTP_RECORD_DAYS", 7, 1, 90),
+        language=_language(read),
         domain=read.matching("OTP_DOMAIN", _DOMAIN, "must be a domain in lower case, without a scheme"),
         app_hash=read.matching("OTP_APP_HASH", _APP_HASH, "must be the 11 characters of Android's SMS Retriever"),
         templates=_templates(read),
         reply_keyword=read.text("OTP_REPLY_KEYWORD"),
         test_recipients=_test_recipients(read),
     )
+
+
+def _language(read: "_Reader") -> str | None:
+    language = read.text("OTP_LANGUAGE")
+    try:
+        choose_language("code", language, None)
+    except UnsupportedLocale:
+        raise ConfigurationError("OTP_LANGUAGE", "must be a BCP 47 tag of a language that there are texts in") from None
+    return language
 
 
 def _templates(read: "_Reader") -> Mapping[str, Template]:

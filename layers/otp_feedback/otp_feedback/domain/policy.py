@@ -38,6 +38,8 @@ class Policy:
         Whether a message acted on after its expiry is reported.
     record_days
         Days for which a record is kept.
+    language
+        The language of texts where a caller names none; None for that of the number's country.
     domain
         The domain that WebOTP binds codes to; None for none.
     app_hash
@@ -62,6 +64,7 @@ class Policy:
     feedback_timeout_ms: int = 1000
     report_late_actions: bool = True
     record_days: int = 7
+    language: str | None = None
     domain: str | None = None
     app_hash: str | None = None
     templates: Mapping[str, Template] = field(default_factory=lambda: MappingProxyType({}))

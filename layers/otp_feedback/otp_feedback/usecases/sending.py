@@ -325,7 +325,7 @@ def compose(
     verification_id, number, action = verification.verification_id, message.number, verification.action
     template = choose_template(policy, verification.template, action)
     try:
-        language = choose_language(action.value, verification.locale, country, template)
+        language = choose_language(action.value, verification.locale or policy.language, country, template)
     except UnsupportedLocale:
         raise MalformedRequest("locale", "must be a BCP 47 tag of a language that there are texts in") from None
     link = ""
