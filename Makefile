@@ -11,7 +11,7 @@ ARGS ?=
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite requirements clean
+.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite fuzz mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,12 @@ setup: .venv/requirements.txt ## Make the virtual environment (the other targets
 .venv-checkov/requirements.txt: requirements/checkov.txt
 	@requirements/environment.sh .venv-checkov requirements/checkov.txt
 
+.venv-fuzz/requirements.txt: requirements/fuzz.txt
+	@requirements/environment.sh .venv-fuzz requirements/fuzz.txt
+
+.venv-mutants/requirements.txt: requirements/mutants.txt
+	@requirements/environment.sh .venv-mutants requirements/mutants.txt
+
 demo: setup ## Run the whole loop on this machine once, and show what happened
 	@$(PY) -m local demo
 
@@ -41,6 +47,12 @@ test-build: setup ## Build the layers twice, and import every function from them
 
 test-sam: setup .venv-sam/requirements.txt ## Run the functions in containers with SAM CLI (needs Docker and Lambda's Python image)
 	$(PY) -m pytest -m sam $(ARGS)
+
+fuzz: setup .venv-fuzz/requirements.txt ## Send 5,000 made-up requests to the laptop stack, and hold each answer against openapi.yaml
+	$(PY) -m tests.fuzz.run $(ARGS)
+
+mutants: setup .venv-mutants/requirements.txt ## Change the domain in every small way, and see which change no test notices
+	$(PY) tests/mutation/run.py $(ARGS)
 
 check: lint template-lint build test-build test ## Everything that CI runs
 
@@ -92,7 +104,9 @@ requirements: setup ## Compile requirements/*.in into hashed files (ARGS=--upgra
 	$(COMPILE) $(ARGS) --output-file requirements/dev.txt requirements/dev.in
 	$(COMPILE) $(ARGS) --output-file requirements/sam.txt requirements/sam.in
 	$(COMPILE) $(ARGS) --output-file requirements/checkov.txt requirements/checkov.in
+	$(COMPILE) $(ARGS) --output-file requirements/fuzz.txt requirements/fuzz.in
+	$(COMPILE) $(ARGS) --output-file requirements/mutants.txt requirements/mutants.in
 
 clean: ## Remove everything that was built or installed
-	rm -rf .venv .venv-sam .venv-checkov .aws-sam .cache .hypothesis
+	rm -rf .venv .venv-sam .venv-checkov .venv-fuzz .venv-mutants .aws-sam .cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,62 @@
+"""Which message of those that Twilio lists is ours, by its text alone."""
+
+import pytest
+
+from otp_feedback.domain.adoption import carries_secret
+from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
+
+KEYS = Keys.derive("r" * 32)
+OURS = encode_id(b"v" * 16)
+OTHER = encode_id(b"w" * 16)
+CODE = Secret("123456")
+LINK = Secret("0f" * 16)
+
+
+def carries(body: str, secret: Secret = CODE, *, number: int = 2, verification_id: str = OURS) -> bool:
+    return carries_secret(body, KEYS, verification_id, number, KEYS.mac(OURS, 2, secret))
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "123456",
+        "Acme: 123456 is your code.",
+        "Ihr Code: 123456.\n\n@acme.example #123456",
+        "\u2068123456\u2069",
+    ],
+)
+def test_a_text_with_the_code_is_ours(body: str):
+    assert carries(body)
+
+
+@pytest.mark.parametrize("body", ["", "Acme", "Acme: 654321 is your code.", "1234567", "x123456", "123 456"])
+def test_a_text_without_the_code_is_not(body: str):
+    assert not carries(body)
+
+
+def test_a_temporary_password_is_found_with_its_hyphens():
+    assert carries("Your password: abcd-efgh-jkmnp", Secret("abcd-efgh-jkmnp"))
+
+
+def test_the_code_of_another_message_or_verification_is_not_ours():
+    assert not carries("123456", number=1)
+    assert not carries("123456", verification_id=OTHER)
+
+
+def test_a_link_is_found_by_the_secret_in_its_id():
+    assert carries(f"Tap https://acme.example/confirm?id={link_id(OURS, 2, LINK)} to confirm", LINK)
+
+
+def test_the_link_of_another_verification_is_not_ours():
+    assert not carries(f"https://acme.example/confirm?id={link_id(OTHER, 2, LINK)}", LINK)
+
+
+def test_a_callers_own_secret_that_looks_like_a_links_id_is_found_as_it_stands():
+    own = link_id(OURS, 1, LINK)
+    assert carries(own, Secret(own))
+    assert carries(link_id(OTHER, 1, LINK), Secret(link_id(OTHER, 1, LINK)))
+
+
+def test_no_more_than_two_hundred_words_of_a_text_are_looked_at():
+    assert carries("word " * 199 + "123456")
+    assert not carries("word " * 200 + "123456")

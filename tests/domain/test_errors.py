@@ -1,0 +1,79 @@
+"""What an error says and carries: enough to mend it, and nothing that came with the request."""
+
+import re
+from typing import Any
+
+import pytest
+
+from otp_feedback.domain import errors
+from otp_feedback.domain.errors import ConfigurationError, MalformedRequest, Problem
+from otp_feedback.domain.phone import parse_number
+from otp_feedback.domain.secret import Keys, Secret, link_id
+from otp_feedback.domain.texts import UnsupportedLocale
+
+ROOT = "r" * 32
+
+
+def test_a_wrong_setting_is_named_with_what_is_wrong():
+    error = ConfigurationError("OTP_SENDER", "must be given")
+    assert str(error) == "OTP_SENDER: must be given"
+    assert (error.variable, error.reason) == ("OTP_SENDER", "must be given")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("r" * 31,), "root: must have at least 32 characters"),
+        ((ROOT, {"a key": "A" * 43}), "mac_keys: each id must be 1 to 16 of A-Z a-z 0-9 _ -"),
+        ((ROOT, {"1": "A" * 42}), "mac_keys: each must be base64url of 32 bytes"),
+        ((ROOT, None, "1"), "mac_key_id: names none of mac_keys"),
+    ],
+)
+def test_a_stacks_secret_that_cannot_be_used_says_why(arguments: tuple[Any, ...], message: str):
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        Keys.derive(*arguments)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("123", "must be a phone number in E.164: + and 7 to 15 digits"),
+        ("+2101234567", "must be a phone number of a known country"),
+        ("+1415555010", "must be a possible phone number"),
+    ],
+)
+def test_a_number_that_cannot_be_used_says_why_and_which_field_it_was(text: str, reason: str):
+    with pytest.raises(MalformedRequest) as caught:
+        parse_number(text)
+    assert (caught.value.field, caught.value.reason) == ("to", reason)
+    with pytest.raises(MalformedRequest) as caught:
+        parse_number(text, "expect.to")
+    assert (caught.value.field, caught.value.reason) == ("expect.to", reason)
+
+
+def test_a_verification_id_that_cannot_stand_in_a_link_is_refused():
+    with pytest.raises(ValueError, match=r"^verification_id is not base64url$"):
+        link_id("!", 1, Secret("00" * 16))
+
+
+def test_an_unsupported_locale_is_told_from_a_malformed_one():
+    assert str(UnsupportedLocale("tlh")) == "no text in the language tlh"
+    assert str(UnsupportedLocale("")) == "the locale is not a BCP 47 language tag"
+
+
+@pytest.mark.parametrize(
+    ("problem", "carried"),
+    [
+        (errors.MalformedRequest("to", "must be a text"), {"field": "to", "reason": "must be a text"}),
+        (errors.WrongSecret(4), {"attempts_left": 4}),
+        (errors.TooManyMessages(30), {"retry_after_s": 30}),
+        (errors.TooManyMessages(), {"retry_after_s": None}),
+        (errors.MessageRejected(30034), {"code": 30034}),
+        (errors.Unavailable(), {"retry_after_s": 1}),
+        (errors.Unavailable(7), {"retry_after_s": 7}),
+        (errors.Locked(), {}),
+    ],
+)
+def test_a_problem_says_what_it_is_and_carries_what_the_answer_needs(problem: Problem, carried: dict[str, Any]):
+    assert str(problem).startswith(problem.detail)
+    assert vars(problem) == carried
