@@ -14,7 +14,7 @@ export SAM_CLI_TELEMETRY := 0
 .PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite fuzz mutants requirements clean
 
 help: ## Show these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: .venv/requirements.txt ## Make the virtual environment (the other targets do it when needed)
 
@@ -86,6 +86,8 @@ invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=
 
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
 	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)
+
+include operations/targets.mk
 
 dynalite: .cache/dynalite/installed ## Install a second DynamoDB for the tests of races (needs Node)
 

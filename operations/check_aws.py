@@ -1,0 +1,182 @@
+"""The doctor's checks of what the stack has in AWS."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from operations.errors import OperationError
+from operations.findings import Finding, failed, judged, noted, passed
+from operations.secret import connected, read_secret
+from operations.stack import SETTLED, DeployedStack
+from otp_feedback.adapters.dynamodb import INDEX
+from otp_feedback.adapters.records import OUTBOX_SHARDS, plain, typed
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+INDEX_KEY = [
+    {"AttributeName": "feedback_shard", "KeyType": "HASH"},
+    {"AttributeName": "feedback_due_at", "KeyType": "RANGE"},
+]
+
+OLDEST_S = 900
+"""How long a report may be due, as the stack's alarm has it."""
+
+OVERDUE_S = 300
+"""How long the schedule may leave a report alone whose time has come."""
+
+SAMPLE = 25
+"""Reports of each shard that are looked at, those whose time came first."""
+
+REDEPLOY = "deploy the stack again: docs/operations.md, 'Drift'"
+
+
+def check_stack(stack: DeployedStack) -> Iterator[Finding]:
+    """That the stack's last deployment has ended well."""
+    if stack.status == "UPDATE_ROLLBACK_COMPLETE":
+        yield noted("the last deployment was rolled back", "look at the stack's events in CloudFormation")
+    yield judged(
+        stack.status in SETTLED,
+        f"{stack.name} is {stack.status}, at {stack.base_url}",
+        f"{stack.name} is {stack.status}",
+        "wait for the deployment, or look at the stack's events in CloudFormation",
+    )
+    if not (stack.text("AlarmEmail") or stack.text("AlarmTopicArn")):
+        yield noted("nobody is told of its alarms", "deploy with AlarmEmail or AlarmTopicArn")
+
+
+def check_alarms(
+    cloudformation: "CloudFormationClient", cloudwatch: "CloudWatchClient", stack: str
+) -> Iterator[Finding]:
+    """That none of the stack's alarms is on."""
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
+    names = {
+        resource["PhysicalResourceId"]: resource["LogicalResourceId"]
+        for page in pages
+        for resource in page["StackResourceSummaries"]
+        if resource["ResourceType"] == "AWS::CloudWatch::Alarm" and resource.get("PhysicalResourceId")
+    }
+    if not names:
+        yield failed("the stack has no alarms", REDEPLOY)
+        return
+    alarms = cloudwatch.describe_alarms(AlarmNames=list(names), MaxRecords=100)["MetricAlarms"]
+    on = sorted(names[alarm["AlarmName"]] for alarm in alarms if alarm["StateValue"] == "ALARM")
+    for name in on:
+        yield failed(f"{name} is on", f"docs/operations.md, '{name}'")
+    if not on:
+        yield passed(f"none of {len(names)} alarms is on")
+
+
+def check_secret(secrets: "SecretsManagerClient", stack: DeployedStack) -> Iterator[Finding]:
+    """That the functions can use the secret."""
+    stored = read_secret(secrets, stack.secret_arn)
+    try:
+        secret = connected(stack, stored)
+    except OperationError as error:
+        yield failed(str(error), f"make connect STACK={stack.name}")
+        return
+    yield passed(
+        f"Twilio credentials, and {len(secret.keys.mac_keys)} MAC keys of which {secret.keys.mac_key_id} signs"
+    )
+    if not stored.text("twilio_api_key_sid"):
+        yield noted("requests use the auth token", "an API key can be revoked without it: make connect")
+    if len(secret.auth_tokens) > 1:
+        yield noted(
+            "webhooks signed with the previous auth token are accepted",
+            f"when the new one is promoted: make rotate-keys STACK={stack.name} ARGS=--drop-previous-token",
+        )
+
+
+def check_table(dynamodb: "DynamoDBClient", stack: DeployedStack) -> Iterator[Finding]:
+    """That the table is as the template makes it."""
+    table = dynamodb.describe_table(TableName=stack.table)["Table"]
+    yield judged(
+        table["TableStatus"] in {"ACTIVE", "UPDATING"},
+        f"{stack.table} is {table['TableStatus']}, about {table.get('ItemCount', 0)} items",
+        f"{stack.table} is {table['TableStatus']}",
+        "wait, or restore it: docs/operations.md, 'Restoring'",
+    )
+    index: dict[str, Any] = next(
+        (dict(each) for each in table.get("GlobalSecondaryIndexes", []) if each.get("IndexName") == INDEX), {}
+    )
+    yield judged(
+        index.get("KeySchema") == INDEX_KEY and index.get("IndexStatus", "ACTIVE") == "ACTIVE",
+        f"the index {INDEX} is active",
+        f"the index {INDEX} is missing, incomplete or another",
+        REDEPLOY,
+    )
+    stream = table.get("StreamSpecification", {})
+    yield judged(
+        stream.get("StreamViewType") == "NEW_AND_OLD_IMAGES",
+        "its stream holds the old and the new images",
+        "it has no stream of old and new images",
+        REDEPLOY,
+    )
+    expiry = dynamodb.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
+    yield judged(
+        expiry.get("TimeToLiveStatus") == "ENABLED" and expiry.get("AttributeName") == "ttl",
+        "records expire",
+        "records do not expire, so numbers are kept for ever",
+        REDEPLOY,
+    )
+    backups = dynamodb.describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
+    recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
+    yield judged(recovery == "ENABLED", "it can be restored to any second", "it cannot be restored", REDEPLOY)
+
+
+def check_outbox(dynamodb: "DynamoDBClient", stack: DeployedStack, now: int) -> Iterator[Finding]:
+    """That reports to Twilio are made.
+
+    Parameters
+    ----------
+    now
+        Epoch milliseconds.
+    """
+    entries = [entry for shard in range(OUTBOX_SHARDS) for entry in _oldest(dynamodb, stack.table, shard)]
+    if not entries:
+        yield passed("no report to Twilio is due")
+        return
+    overdue_s = max(now - int(entry["feedback_due_at"]) for entry in entries) // 1000
+    waiting_s = max(_waiting_ms(dynamodb, stack.table, entry["pk"], now) for entry in entries) // 1000
+    yield judged(
+        overdue_s <= OVERDUE_S,
+        "the schedule works through the reports that are due",
+        f"a report has not been tried for {overdue_s} s",
+        "see what retry_feedback says: make logs; and that its schedule is enabled in EventBridge",
+    )
+    yield judged(
+        waiting_s <= OLDEST_S,
+        f"the oldest report that is due has waited for {waiting_s} s",
+        f"the oldest report that is due has waited for {waiting_s} s",
+        "docs/operations.md, 'FeedbackAgeAlarm'",
+    )
+
+
+def _oldest(dynamodb: "DynamoDBClient", table: str, shard: int) -> list[dict[str, Any]]:
+    answer = dynamodb.query(
+        TableName=table,
+        IndexName=INDEX,
+        KeyConditionExpression="feedback_shard = :shard",
+        ExpressionAttributeValues=typed({":shard": shard}),
+        Limit=SAMPLE,
+    )
+    return [plain(item) for item in answer["Items"]]
+
+
+def _waiting_ms(dynamodb: "DynamoDBClient", table: str, key: str, now: int) -> int:
+    answer = dynamodb.get_item(TableName=table, Key=typed({"pk": key}), ProjectionExpression="fs")
+    return now - int(plain(answer.get("Item", {})).get("fs", now))
+
+
+def check_base_url(ssm: "SSMClient", stack: DeployedStack) -> Iterator[Finding]:
+    """That direct invocations build their links as the API does."""
+    value = ssm.get_parameter(Name=stack.base_url_parameter)["Parameter"]["Value"].rstrip("/")
+    yield judged(
+        value == stack.base_url,
+        f"{stack.base_url_parameter} holds the public address",
+        f"{stack.base_url_parameter} holds another address than {stack.base_url}",
+        REDEPLOY,
+    )

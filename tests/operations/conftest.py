@@ -1,0 +1,148 @@
+"""AWS and Twilio for the commands: a deployed stack in moto, an account with numbers."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from typing import Any, Protocol
+
+import pytest
+
+from local.aws import AwsServer
+from operations import aws
+from operations.stack import DeployedStack, read_stack
+from operations.twilio import Addresses
+from tests.operations.account import TwilioAccount
+from tests.template.expanded import expanded
+
+ROOT = "r" * 64
+SENDER = "+14155550142"
+
+
+@pytest.fixture(autouse=True)
+def _own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody's credentials, and no proxy."""
+    for name in ("TWILIO_ACCOUNT_SID", "TWILIO_AUTH_TOKEN", "TWILIO_API_KEY", "TWILIO_API_SECRET"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("OTP_TWILIO_BASE_URL", raising=False)
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack in moto: what CloudFormation tells of it, and its secret."""
+
+    stack: DeployedStack
+    clients: "Clients"
+
+    @property
+    def secrets(self) -> Any:
+        return self.clients("secretsmanager")
+
+    @property
+    def dynamodb(self) -> Any:
+        return self.clients("dynamodb")
+
+    def current(self) -> Any:
+        """The secret's current version; without the label, moto answers with another one."""
+        return self.secrets.get_secret_value(SecretId=self.stack.secret_arn, VersionStage="AWSCURRENT")
+
+    def secret(self) -> dict[str, Any]:
+        """The secret's fields as they are now."""
+        fields: dict[str, Any] = json.loads(self.current()["SecretString"])
+        return fields
+
+    def keep(self, **fields: Any) -> None:
+        """Put fields into the secret; its label is moved by hand, as moto would have two versions with it."""
+        arn, before = self.stack.secret_arn, self.current()["VersionId"]
+        text = json.dumps({**self.secret(), **fields})
+        after = self.secrets.put_secret_value(SecretId=arn, SecretString=text, VersionStages=["kept"])["VersionId"]
+        self.secrets.update_secret_version_stage(
+            SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=after, RemoveFromVersionId=before
+        )
+
+    def reaches(self, account: TwilioAccount) -> Addresses:
+        """Twilio's address for this stack."""
+        return Addresses.of(self.stack, account.url)
+
+
+class Deploy(Protocol):
+    """Deploys a stack with parameters that differ from the template's defaults."""
+
+    def __call__(self, **parameters: str) -> Deployed: ...
+
+
+Clients = Callable[[str], Any]
+"""Gives a client of a service; making one takes long."""
+
+_names = (f"acme{number}" for number in count())
+
+
+@pytest.fixture(scope="session")
+def moto() -> Iterator[AwsServer]:
+    """AWS; each test has stacks of its own there."""
+    server = AwsServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def clients(moto: AwsServer) -> Iterator[Clients]:
+    """Clients of it."""
+    with ExitStack() as cleanup, pytest.MonkeyPatch.context() as patch:
+
+        @cache
+        def client(service: str) -> Any:
+            for name, value in moto.environment.items():
+                patch.setenv(name, value)
+            return cleanup.enter_context(closing(aws.client(service)))
+
+        yield client
+
+
+@pytest.fixture
+def deploy(moto: AwsServer, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> Deploy:
+    """Deploys what moto's CloudFormation can create of the template; the secret is made beside it.
+
+    The usual variables point at it, so that whole commands can be run.
+    """
+    for variable, value in moto.environment.items():
+        monkeypatch.setenv(variable, value)
+
+    def deploy(**parameters: str) -> Deployed:
+        name = next(_names)
+        given = {"AppName": "Acme", "Sender": SENDER, "Countries": "US", "PublicBaseUrl": "https://otp.example.com"}
+        secret = clients("secretsmanager").create_secret(Name=name, SecretString=json.dumps({"root": ROOT}))
+        create_stack(clients("cloudformation"), name, created(secret["ARN"]), {**given, **parameters})
+        return Deployed(read_stack(clients("cloudformation"), name), clients)
+
+    return deploy
+
+
+def created(secret_arn: str) -> dict[str, Any]:
+    """The template's table and parameter, and its outputs; what moto cannot create is only named."""
+    template = expanded()
+    template["Resources"] = {name: template["Resources"][name] for name in ("VerificationsTable", "BaseUrlParameter")}
+    for name in ("ApiId", "SendFunctionArn", "DashboardUrl", "ApiLogGroupName"):
+        template["Outputs"][name]["Value"] = name
+    template["Outputs"]["SecretArn"]["Value"] = secret_arn
+    return {name: part for name, part in template.items() if name not in {"Rules", "Metadata", "Globals"}}
+
+
+def create_stack(cloudformation: Any, name: str, template: dict[str, Any], parameters: dict[str, str]) -> None:
+    """Have moto's CloudFormation create a stack."""
+    cloudformation.create_stack(
+        StackName=name,
+        TemplateBody=json.dumps(template),
+        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+    )
+
+
+@pytest.fixture
+def twilio() -> Iterator[TwilioAccount]:
+    """An account that has the stack's sender."""
+    with TwilioAccount() as account:
+        account.buy(SENDER)
+        yield account

@@ -1,0 +1,90 @@
+"""Unlocking a number that too many wrong guesses have blocked."""
+
+import pytest
+
+from operations.__main__ import main
+from operations.errors import OperationError
+from operations.unlock import unlock
+from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.phone import parse_number
+from otp_feedback.domain.secret import Keys
+from otp_feedback.usecases.ports import Refused
+from otp_feedback.usecases.sending import recipient_id
+from tests.operations.conftest import ROOT
+from tests.operations.terminals import Scripted
+
+NUMBER = "+4915112345678"
+NOW = 1_800_000_000_000
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def deployed(deploy):
+    return deploy()
+
+
+@pytest.fixture
+def store(deployed):
+    return DynamoDBStore(deployed.dynamodb, deployed.stack.table)
+
+
+@pytest.fixture
+def recipient():
+    return recipient_id(Keys.derive(ROOT), NUMBER)
+
+
+def run(deployed, terminal, now=NOW):
+    return unlock(deployed.dynamodb, deployed.secrets, deployed.stack, parse_number(NUMBER), terminal, now)
+
+
+def test_a_blocked_number_can_be_sent_messages_again(deployed, store, recipient):
+    store.reserve_send(recipient, "v#1", NOW - HOUR_MS, Limits(), "w1")
+    for _ in range(75):
+        store.add_failure(recipient)
+    assert isinstance(store.reserve_send(recipient, "v#1", NOW, Limits(), "w2"), Refused)
+    terminal = Scripted()
+    assert run(deployed, terminal) == 0
+    assert "75 consecutive failures were forgotten" in terminal.text
+    assert NUMBER not in terminal.text
+    assert not isinstance(store.reserve_send(recipient, "v#1", NOW, Limits(), "w3"), Refused)
+
+
+def test_its_limit_on_messages_and_its_last_confirmation_stay(deployed, store, recipient):
+    store.reset_failures(recipient, NOW - 5)
+    store.reserve_send(recipient, "v#1", NOW - 10_000, Limits(), "w1")
+    before = store.read_recipient(recipient)
+    terminal = Scripted()
+    run(deployed, terminal)
+    assert store.read_recipient(recipient) == before
+    assert "holds for another 20 s" in terminal.text
+
+
+def test_a_number_that_nothing_was_sent_to_gets_no_record(deployed, store, recipient):
+    terminal = Scripted()
+    assert run(deployed, terminal) == 1
+    assert store.read_recipient(recipient) is None
+    assert "sent nothing to the number" in terminal.text
+
+
+@pytest.mark.parametrize(
+    "number", ["4915112345678", "+49 151 1234567", "tel:+4915112345678", "+49151123456789012", "x"]
+)
+def test_a_number_is_taken_in_one_form_only(deployed, capsys, number):
+    assert main(["unlock", "--stack", deployed.stack.name, "--number", number]) == 1
+    error = capsys.readouterr().err
+    assert "E.164" in error
+    assert number not in error
+
+
+def test_the_command(deployed, store, recipient, capsys):
+    store.add_failure(recipient)
+    assert main(["unlock", "--stack", deployed.stack.name, f"--number={NUMBER}"]) == 0
+    assert NUMBER not in "".join(capsys.readouterr())
+    assert store.read_recipient(recipient).failures == 0
+
+
+def test_without_a_secret_nothing_is_guessed(deployed):
+    deployed.secrets.put_secret_value(SecretId=deployed.stack.secret_arn, SecretString="not JSON")
+    with pytest.raises(OperationError, match="not the JSON object"):
+        run(deployed, Scripted())
