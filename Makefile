@@ -11,7 +11,7 @@ ARGS ?=
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
 
-.PHONY: help setup demo dev test test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite fuzz mutants requirements clean
+.PHONY: help setup demo dev test test-browser test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite fuzz mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ dev: setup ## Run the laptop stack until Ctrl-C
 
 test: setup ## Run the tests (ARGS="-k confirm" chooses)
 	$(PY) -m pytest -n 2 $(ARGS)
+
+test-browser: setup ## Use the pages in a headless Chromium (Debian's package, or CHROMIUM=/path); leaves .cache/screenshots
+	$(PY) -m pytest -m browser tests/browser $(ARGS)
 
 test-build: setup ## Build the layers twice, and import every function from them alone
 	$(PY) -m pytest -m slow tests/template $(ARGS)
