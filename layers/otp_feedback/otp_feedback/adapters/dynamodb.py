@@ -420,7 +420,7 @@ class DynamoDBStore:
             item = self._update(
                 key,
                 f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :writer",
-                conditions + condition,
+                f"(attribute_not_exists(#rb) OR #rb <> :writer) AND {conditions}{condition}",
                 {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **limits, **values},
             )
         except ConditionFailed as failed:
