@@ -80,7 +80,7 @@ class Model:
     verifications: dict[str, Verification] = field(default_factory=dict)
     recipients: dict[str, Recipient] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
-    replies: dict[str, tuple[str, int]] = field(default_factory=dict)
+    replies: dict[str, tuple[str, int] | None] = field(default_factory=dict)
 
     def may_start(self, to: str, key: tuple[str, str] | None, now: int, *, limited: bool) -> str:
         """`POST /verifications`: `new` where something is to be sent, else the outcome.
@@ -153,10 +153,11 @@ class Model:
 
     def reply(self, sid: str, to: str, now: int) -> tuple[bool, tuple[str, int] | None]:
         """An inbound message: whether it answers something, and which message that confirms."""
-        target = self.replies.get(sid) or self._answered(to, now)
+        if sid not in self.replies:
+            self.replies[sid] = self._answered(to, now)
+        target = self.replies[sid]
         if target is None:
             return False, None
-        self.replies[sid] = target
         verification, number = self.verifications[target[0]], target[1]
         message = verification.messages[number - 1]
         if verification.status(now) not in ("pending", "expired"):
