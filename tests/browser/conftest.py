@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 from local.stack import Stack
 from local.twilio_emulator import Delays
-from tests.browser.visitor import Visitor, visiting
+from tests.browser.visitor import TIMEOUT_MS, Visitor, visiting
 
 FLAGS = (
     "--disable-background-networking",
@@ -26,6 +26,8 @@ FLAGS = (
 )
 SCREENSHOTS = Path(__file__).parents[2] / ".cache" / "screenshots"
 QUICK = Delays(queued=0.02, sent=0.06, delivered=0.12)
+PATIENT = {"FeedbackTimeoutMs": "5000"}
+"""A busy machine's report is still made with the answer, which the tests wait for."""
 
 _numbers = count(10_000_000)
 
@@ -35,6 +37,7 @@ def chromium() -> Iterator[Browser]:
     path = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
     if path is None:
         pytest.fail("Chromium was not found: install Debian's package 'chromium', or name one with CHROMIUM=/path")
+    expect.set_options(timeout=TIMEOUT_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS, chromium_sandbox=os.geteuid() != 0)
         yield browser
@@ -44,7 +47,7 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture(scope="session")
 def stack() -> Iterator[Stack]:
     """A stack as `make dev` runs it, but quick."""
-    with Stack(delays=QUICK, period_s=0.3) as stack:
+    with Stack(delays=QUICK, period_s=0.3, parameters=PATIENT) as stack:
         yield stack
 
 

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Route, expect
 
 from local.stack import Stack
-from tests.browser.conftest import QUICK
+from tests.browser.conftest import PATIENT, QUICK
 from tests.browser.shop import Shop
 from tests.browser.visitor import Visitor, visiting
 
@@ -131,7 +131,7 @@ def shop() -> Iterator[Shop]:
 @pytest.fixture(scope="module")
 def going_on(chromium: Browser, shop: Shop) -> Iterator[Visit]:
     """Visits to a stack that leads to the shop when a link was confirmed."""
-    with Stack(delays=QUICK, parameters={"SuccessUrl": shop.url}) as stack:
+    with Stack(delays=QUICK, parameters={"SuccessUrl": shop.url, **PATIENT}) as stack:
         yield partial(visiting, chromium, stack, ignore_https_errors=True)
 
 
@@ -182,7 +182,7 @@ def test_an_address_that_asks_to_go_elsewhere_is_not_obeyed(going_on: Visit, sho
 
 def test_a_stack_may_choose_that_opening_confirms(chromium: Browser, number: str):
     with (
-        Stack(delays=QUICK, parameters={"LinkConfirmation": "open"}) as stack,
+        Stack(delays=QUICK, parameters={"LinkConfirmation": "open", **PATIENT}) as stack,
         visiting(chromium, stack, refusals=1) as visitor,
     ):
         visitor.open_phone(number).start("link")

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from local.stack import Stack
 
-TIMEOUT_MS = 10_000
+TIMEOUT_MS = 15_000
 
 
 def is_own(url: str) -> bool:
