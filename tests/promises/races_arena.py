@@ -1,0 +1,142 @@
+"""The real use cases on any client of DynamoDB, with a Twilio that takes everything and a clock moved by hand."""
+
+import itertools
+import re
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.errors import Problem
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.usecases.confirm import Inbound, check
+from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage
+from otp_feedback.usecases.report import Reporting, Run, retry_due_reports
+from otp_feedback.usecases.sending import Outbound, Sent, recipient_id
+from otp_feedback.usecases.start import Origin, StartRequest, start
+
+TABLE = "Verifications"
+POLICY = Policy(app_name="Acme", sender="+14155550100")
+ORIGIN = Origin(caller="-", idempotency_key=None, base_url="https://otp.example")
+
+RUN_MS = 60_000
+
+_numbers = itertools.count(10_000)
+
+
+class Twilio:
+    """Takes everything, and remembers it."""
+
+    def __init__(self) -> None:
+        self.created: list[OutgoingMessage] = []
+        self.reported: list[str] = []
+
+    def create_message(self, message: OutgoingMessage, deadline_s: float) -> Created:
+        self.created.append(message)
+        return Created(f"SM{secrets.token_hex(16)}")
+
+    def post_feedback(self, sid: str, deadline_s: float) -> FeedbackOutcome:
+        self.reported.append(sid)
+        return FeedbackAccepted()
+
+    def list_messages(self, *_: Any) -> list[Any]:
+        return []
+
+    def redact_message(self, *_: Any) -> None:
+        raise NotImplementedError
+
+
+class Silent:
+    """A journal that nobody reads."""
+
+    def note(self, **facts: str | int | None) -> None: ...
+    def count(self, metric: str, value: int = 1) -> None: ...
+    def gauge(self, metric: str, value: int) -> None: ...
+    def line(self, event: str, **facts: str | int | None) -> None: ...
+
+
+class FixedVault:
+    """The keys of a stack."""
+
+    def __init__(self) -> None:
+        self._keys = Keys.derive(secrets.token_hex(32))
+
+    def keys(self) -> Keys:
+        return self._keys
+
+    refreshed_keys = keys
+
+
+@dataclass
+class Arena:
+    """The real use cases on a real engine, a Twilio that takes everything, and a clock that is moved by hand."""
+
+    client: Any
+    now: int = 1_800_000_000_000
+    twilio: Twilio = field(default_factory=Twilio)
+    vault: FixedVault = field(default_factory=FixedVault)
+    runs: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = DynamoDBStore(self.client, TABLE)
+        self.outbound = Outbound(
+            self.store, self.twilio, self.vault, self.clock, secrets.token_bytes, lambda _: None, POLICY
+        )
+        self.reporting = Reporting(self.store, self.twilio, self.clock, lambda: 0.5, POLICY, CircuitBreaker())
+        self.inbound = Inbound(self.reporting, self.vault, secrets.token_bytes)
+
+    def clock(self) -> int:
+        return self.now
+
+    def start(self, to: str) -> Sent | Problem:
+        """Start a verification by code."""
+        return outcome(lambda: start(self.outbound, StartRequest(to, Action.CODE), ORIGIN, Silent()))
+
+    def check(self, verification_id: str, guess: Secret) -> Verification | Problem:
+        """Guess."""
+        return outcome(lambda: check(self.inbound, verification_id, guess, Silent()))
+
+    def number(self) -> str:
+        """A number that no other test of this process has."""
+        return f"+14155{next(_numbers):06d}"
+
+    def started(self) -> tuple[str, str, Secret]:
+        """A new verification: its id, its number and its code."""
+        to = self.number()
+        sent = self.start(to)
+        assert isinstance(sent, Sent)
+        body = self.twilio.created[-1].body
+        assert body is not None
+        code = re.search(r"\b[0-9]{6}\b", body)
+        assert code is not None
+        return sent.verification_id, to, Secret(code[0])
+
+    def failures(self, to: str) -> int:
+        """The recipient's consecutive failures."""
+        recipient = self.store.read_recipient(recipient_id(self.vault.keys(), to))
+        assert recipient is not None
+        return recipient.failures
+
+    def retry(self, out_of_time: Callable[[], bool] = lambda: False) -> None:
+        """Run the outbox."""
+        self.runs += 1
+        run = Run(f"run {self.runs}", out_of_time, self.now + RUN_MS, one_by_one)
+        retry_due_reports(self.reporting, self.vault.keys, run, Silent())
+
+
+def one_by_one(calls: Iterable[Callable[[], None]]) -> None:
+    """Make calls in turn."""
+    for call in calls:
+        call()
+
+
+def outcome[T](act: Callable[[], T]) -> T | Problem:
+    """What came back, whether returned or raised."""
+    try:
+        return act()
+    except Problem as problem:
+        return problem
