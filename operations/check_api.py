@@ -14,6 +14,7 @@ from operations.errors import OperationError
 from operations.findings import Finding, failed, judged, noted, passed
 from operations.stack import DeployedStack
 from operations.twilio import Login
+from operations.web import web_client
 from otp_feedback.adapters.signature import sign
 from otp_feedback.domain.secret import ID_BYTES, new_verification_id
 
@@ -50,7 +51,7 @@ def check_api(stack: DeployedStack, caller: Caller | None, login: Login | None) 
     login
         What Twilio's callbacks are signed with; None where the stack has none yet.
     """
-    with httpx.Client(timeout=TIMEOUT_S, follow_redirects=False) as http:
+    with web_client(TIMEOUT_S) as http:
         try:
             yield _check_page(http, stack.base_url)
             yield from _check_callers(http, stack.base_url, caller)

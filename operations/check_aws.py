@@ -1,5 +1,6 @@
 """The doctor's checks of what the stack has in AWS."""
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -8,10 +9,10 @@ from operations.findings import Finding, failed, judged, noted, passed
 from operations.secret import connected, read_secret
 from operations.stack import SETTLED, DeployedStack
 from otp_feedback.adapters.dynamodb import INDEX
-from otp_feedback.adapters.records import OUTBOX_SHARDS, plain, typed
+from otp_feedback.adapters.records import plain, typed
+from otp_feedback.usecases.ports import OUTBOX_SHARDS
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -48,26 +49,21 @@ def check_stack(stack: DeployedStack) -> Iterator[Finding]:
         yield noted("nobody is told of its alarms", "deploy with AlarmEmail or AlarmTopicArn")
 
 
-def check_alarms(
-    cloudformation: "CloudFormationClient", cloudwatch: "CloudWatchClient", stack: str
-) -> Iterator[Finding]:
+def check_alarms(cloudwatch: "CloudWatchClient", stack: str) -> Iterator[Finding]:
     """That none of the stack's alarms is on."""
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack)
-    names = {
-        resource["PhysicalResourceId"]: resource["LogicalResourceId"]
-        for page in pages
-        for resource in page["StackResourceSummaries"]
-        if resource["ResourceType"] == "AWS::CloudWatch::Alarm" and resource.get("PhysicalResourceId")
-    }
-    if not names:
+    # CloudFormation names a resource after its stack and its logical id, and adds letters of its own.
+    pattern = re.compile(rf"{re.escape(stack)}-([A-Za-z0-9]+)-[A-Za-z0-9]+", re.ASCII)
+    pages = cloudwatch.get_paginator("describe_alarms").paginate(AlarmNamePrefix=f"{stack}-")
+    found = [(pattern.fullmatch(alarm["AlarmName"]), alarm) for page in pages for alarm in page["MetricAlarms"]]
+    states = {match[1]: alarm["StateValue"] for match, alarm in found if match is not None}
+    if not states:
         yield failed("the stack has no alarms", REDEPLOY)
         return
-    alarms = cloudwatch.describe_alarms(AlarmNames=list(names), MaxRecords=100)["MetricAlarms"]
-    on = sorted(names[alarm["AlarmName"]] for alarm in alarms if alarm["StateValue"] == "ALARM")
+    on = sorted(name for name, state in states.items() if state == "ALARM")
     for name in on:
         yield failed(f"{name} is on", f"docs/operations.md, '{name}'")
     if not on:
-        yield passed(f"none of {len(names)} alarms is on")
+        yield passed(f"none of its {len(states)} alarms is on")
 
 
 def check_secret(secrets: "SecretsManagerClient", stack: DeployedStack) -> Iterator[Finding]:

@@ -1,6 +1,6 @@
 """The doctor's checks of what the stack has at Twilio."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from operations.findings import Finding, failed, judged, noted, passed
 from operations.stack import DeployedStack
@@ -11,15 +11,19 @@ CLOCK_S = 30
 """How far the clocks may be apart; AWS refuses requests that are five minutes off."""
 
 
-def check_twilio(login: Login, addresses: Addresses, stack: DeployedStack, *, replies: bool) -> Iterator[Finding]:
+def check_twilio(
+    login: Login, addresses: Addresses, stack: DeployedStack, wall_clock: Callable[[], float], *, replies: bool
+) -> Iterator[Finding]:
     """That Twilio accepts the credentials, that the senders can send, and that replies reach the stack.
 
     Parameters
     ----------
+    wall_clock
+        Epoch seconds.
     replies
         Whether replies are to reach the stack.
     """
-    with TwilioAccount(login, addresses) as account:
+    with TwilioAccount(login, addresses, wall_clock) as account:
         yield from _check_login(account, login, stack)
         yield from _check_clock(account.clock_skew_s)
         for plan in plan_senders(account, stack):

@@ -13,7 +13,6 @@ from operations.stack import DeployedStack
 from operations.twilio import Addresses, Login
 
 if TYPE_CHECKING:
-    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -25,7 +24,6 @@ class Clients:
     """AWS's services; `sts` is a low-level client, too."""
 
     sts: Any
-    cloudformation: "CloudFormationClient"
     cloudwatch: "CloudWatchClient"
     dynamodb: "DynamoDBClient"
     secrets: "SecretsManagerClient"
@@ -66,6 +64,7 @@ def checkup(clients: Clients, patient: Patient) -> list[Checks]:
             login_of(stack, read_secret(clients.secrets, stack.secret_arn)),
             patient.addresses,
             stack,
+            lambda: patient.now_ms() / 1000,
             replies=patient.replies,
         )
 
@@ -81,7 +80,7 @@ def checkup(clients: Clients, patient: Patient) -> list[Checks]:
     return [
         Checks("You", you),
         Checks("The stack", lambda: check_aws.check_stack(stack)),
-        Checks("Its alarms", lambda: check_aws.check_alarms(clients.cloudformation, clients.cloudwatch, stack.name)),
+        Checks("Its alarms", lambda: check_aws.check_alarms(clients.cloudwatch, stack.name)),
         Checks("Its secret", lambda: check_aws.check_secret(clients.secrets, stack)),
         Checks("Twilio", twilio),
         Checks("Its table", lambda: check_aws.check_table(clients.dynamodb, stack)),

@@ -14,14 +14,12 @@ from operations.terminal import Terminal
 from otp_feedback.adapters.records import Item, plain, read_verification, recipient_key, typed
 from otp_feedback.domain.phone import PhoneNumber
 from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.usecases.reply import NOTHING
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
-
-NOTHING = "-"
-"""What an inbound message is put to whose verification was erased."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,17 +196,18 @@ def _delete_if(
 
 
 def _cut_off(dynamodb: "DynamoDBClient", table: str, replies: Iterable[str]) -> None:
-    """Put inbound messages and calls to nothing, for ever.
+    """Put inbound messages and calls to no verification, for ever, as those that answered none are.
 
     Were they deleted, a webhook that is sent once more could confirm a later verification of the number.
     """
+    verification_id, number = NOTHING
     for key in replies:
         dynamodb.update_item(
             TableName=table,
             Key=typed({"pk": key}),
-            UpdateExpression="SET v = :nothing",
+            UpdateExpression="SET v = :v, n = :n",
             ConditionExpression="attribute_exists(pk)",
-            ExpressionAttributeValues=typed({":nothing": NOTHING}),
+            ExpressionAttributeValues=typed({":v": verification_id, ":n": number}),
         )
 
 

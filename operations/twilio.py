@@ -12,6 +12,7 @@ import httpx
 
 from operations.errors import OperationError
 from operations.stack import DeployedStack
+from operations.web import web_client
 from otp_feedback.adapters.twilio import api_base_url
 
 TIMEOUT_S = 15.0
@@ -94,7 +95,7 @@ class TwilioAccount:
         self._login = login
         self._addresses = addresses
         self._wall_clock = wall_clock
-        self._http = httpx.Client(timeout=TIMEOUT_S, headers={"Accept": "application/json"}, follow_redirects=False)
+        self._http = web_client(TIMEOUT_S)
         self.clock_skew_s: float | None = None
 
     def __enter__(self) -> Self:

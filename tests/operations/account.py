@@ -2,10 +2,8 @@
 
 import base64
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from email.utils import formatdate
 from typing import Any, Self
 
 from werkzeug.exceptions import NotFound
@@ -51,7 +49,6 @@ class TwilioAccount:
     status: str = "active"
     kind: str = "Full"
     sid: str = SID
-    ahead_s: float = 0
     down: int | None = None
     test_credentials: bool = False
     numbers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -120,9 +117,7 @@ class TwilioAccount:
 
     def _answer(self, request: Request) -> Response:
         self.requests.append((request.method, request.path))
-        answer = self._respond(request)
-        answer.headers["Date"] = formatdate(time.time() + self.ahead_s, usegmt=True)
-        return answer
+        return self._respond(request)
 
     def _respond(self, request: Request) -> Response:
         if self.down is not None:
@@ -140,7 +135,8 @@ class TwilioAccount:
         # A standard key reads all but the account itself.
         if values.get("account", self.sid) != self.sid or (by_key and endpoint == "account"):
             return _error(401, 20003)
-        return getattr(self, f"_{endpoint}")(request, **{k: v for k, v in values.items() if k != "account"})
+        answer: Response = getattr(self, f"_{endpoint}")(request, **{k: v for k, v in values.items() if k != "account"})
+        return answer
 
     def _account(self, _request: Request) -> Response:
         return _json({"sid": self.sid, "status": self.status, "type": self.kind})

@@ -1,7 +1,7 @@
 """AWS and Twilio for the commands: a deployed stack in moto, an account with numbers."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from functools import cache
@@ -10,11 +10,13 @@ from typing import Any, Protocol
 
 import pytest
 
-from local.aws import AwsServer
+from local.aws import AUTH_TOKEN, AwsServer
 from operations import aws
 from operations.stack import DeployedStack, read_stack
 from operations.twilio import Addresses
 from tests.operations.account import TwilioAccount
+from tests.operations.laptop import SENDER as SENDER_OF_LAPTOP
+from tests.operations.laptop import Laptop, emulated_account, running
 from tests.template.expanded import expanded
 
 ROOT = "r" * 64
@@ -146,3 +148,42 @@ def twilio() -> Iterator[TwilioAccount]:
     with TwilioAccount() as account:
         account.buy(SENDER)
         yield account
+
+
+@pytest.fixture(scope="session")
+def _laptop() -> Iterator[tuple[Laptop, TwilioAccount]]:
+    with pytest.MonkeyPatch.context() as patch, emulated_account() as account:
+
+        def set_variables(variables: Mapping[str, str]) -> None:
+            for name, value in variables.items():
+                patch.setenv(name, value)
+
+        with running(account, set_variables) as laptop:
+            patch.undo()
+            yield laptop, account
+
+
+@pytest.fixture
+def laptop(
+    _laptop: tuple[Laptop, TwilioAccount], _own_environment: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Laptop]:
+    """The whole service on this machine, as a deployed stack; the usual variables point at it."""
+    running_laptop, _ = _laptop
+    for name, value in running_laptop.stack.aws.environment.items():
+        monkeypatch.setenv(name, value)
+    with running_laptop.loop.test():
+        yield running_laptop
+    running_laptop.front.open = running_laptop.front.closed = False
+
+
+@pytest.fixture
+def emulated(_laptop: tuple[Laptop, TwilioAccount]) -> Iterator[TwilioAccount]:
+    """The laptop's Twilio account, for its numbers; its sender points at the stack."""
+    laptop, account = _laptop
+    base_url = laptop.deployed.base_url
+    account.buy(SENDER_OF_LAPTOP, sms_url=f"{base_url}/twilio/message#rc=5&rp=all", voice_url=f"{base_url}/twilio/call")
+    yield account
+    account.numbers.clear()
+    account.requests.clear()
+    account.status, account.kind, account.down = "active", "Full", None
+    account.tokens = {AUTH_TOKEN}

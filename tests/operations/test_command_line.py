@@ -1,6 +1,8 @@
 """What every command does alike: which stack, whose credentials, and what it says when something is missing."""
 
 import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from operations import aws
 from operations.__main__ import main
@@ -52,14 +54,14 @@ def test_an_address_that_nobody_listens_at(deploy, monkeypatch, capsys):
     deploy()
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
-    monkeypatch.setattr(aws, "CONFIG", aws.Config(retries={"total_max_attempts": 1}))
+    monkeypatch.setattr(aws, "CONFIG", Config(retries={"total_max_attempts": 1}))
     assert main(["doctor", "--stack", "acme"]) == 1
     assert "AWS cannot be asked" in capsys.readouterr().err
 
 
 def test_the_action_that_is_not_allowed_is_named():
     message = "User: arn:aws:iam::1:user/me is not authorized to perform: dynamodb:Scan on resource: arn:aws:x"
-    error = aws.ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "Scan")
+    error = ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "Scan")
     with pytest.raises(OperationError, match="does not let you call dynamodb:Scan: add it") as refused, aws.explained():
         raise error
     assert "arn:" not in str(refused.value)
@@ -67,14 +69,14 @@ def test_the_action_that_is_not_allowed_is_named():
 
 @pytest.mark.parametrize("code", ["ExpiredToken", "InvalidClientTokenId"])
 def test_credentials_that_have_expired(code):
-    error = aws.ClientError({"Error": {"Code": code, "Message": "secret"}}, "Scan")
+    error = ClientError({"Error": {"Code": code, "Message": "secret"}}, "Scan")
     with pytest.raises(OperationError, match="sign in again") as refused, aws.explained():
         raise error
     assert "secret" not in str(refused.value)
 
 
 def test_another_error_of_aws_is_named_without_its_words():
-    error = aws.ClientError({"Error": {"Code": "ValidationException", "Message": "+4915112345678"}}, "Scan")
+    error = ClientError({"Error": {"Code": "ValidationException", "Message": "+4915112345678"}}, "Scan")
     with pytest.raises(OperationError, match="AWS answered Scan with ValidationException") as refused, aws.explained():
         raise error
     assert "+49" not in str(refused.value)
