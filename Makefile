@@ -43,7 +43,7 @@ test: setup ## Run the tests (ARGS="-k confirm" chooses)
 	$(PY) -m pytest -n 2 $(ARGS)
 
 test-browser: setup ## Use the pages in a headless Chromium (Debian's package, or CHROMIUM=/path); leaves .cache/screenshots
-	$(PY) -m pytest -m browser tests/browser $(ARGS)
+	$(PY) -m pytest -m browser -n 2 --dist loadfile tests/browser $(ARGS)
 
 test-build: setup ## Build the layers twice, and import every function from them alone
 	$(PY) -m pytest -m slow tests/template $(ARGS)

@@ -65,7 +65,6 @@ def number() -> str:
 
 @pytest.fixture(scope="session")
 def screenshots() -> Path:
-    """An empty folder that stays for people to look at."""
-    shutil.rmtree(SCREENSHOTS, ignore_errors=True)
-    SCREENSHOTS.mkdir(parents=True)
+    """A folder that stays for people to look at."""
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
     return SCREENSHOTS

@@ -71,7 +71,6 @@ def test_whatever_is_wrong_with_a_link_its_page_says_the_same(visit: Visit, numb
     ("locale", "language", "direction", "button", "done"),
     [
         ("de-AT", "de", "ltr", "Bestätigen", "Bestätigt"),
-        ("pt-BR", "pt-BR", "ltr", "Confirmar", "Confirmado"),
         ("ja-JP", "ja", "ltr", "確認する", "確認が完了しました"),
         ("ar-EG", "ar", "rtl", "تأكيد", "تم التأكيد"),
         ("cy-GB", "en", "ltr", "Confirm", "Confirmed"),
@@ -85,8 +84,8 @@ def test_it_speaks_the_browsers_language(
         visitor.open_link()
         root = visitor.page.locator("html")
         expect(root).to_have_attribute("lang", language)
+        expect(root).to_have_css("direction", direction)
         expect(visitor.page.locator("main")).to_contain_text("Acme")
-        assert root.evaluate("element => getComputedStyle(element).direction") == direction
         visitor.press(button)
         visitor.expect_heading(done)
         expect(root).to_have_attribute("lang", language)
