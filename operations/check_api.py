@@ -80,7 +80,7 @@ def _check_callers(http: httpx.Client, base_url: str, caller: Caller | None) -> 
         status in {401, 403},
         "callers' routes refuse the unsigned",
         f"callers' routes answer an unsigned request with status {status}",
-        "deploy the stack again: the routes have lost their authorisation",
+        "the routes have lost their authorisation: docs/operations.md, 'Drift'",
     )
     if caller is None:
         yield noted("callers bring tokens, so yours is not tried")

@@ -32,7 +32,7 @@ OVERDUE_S = 300
 SAMPLE = 25
 """Reports of each shard that are looked at, those whose time came first."""
 
-REDEPLOY = "deploy the stack again: docs/operations.md, 'Drift'"
+MEND = "docs/operations.md, 'Drift'"
 
 
 def check_stack(stack: DeployedStack) -> Iterator[Finding]:
@@ -57,7 +57,7 @@ def check_alarms(cloudwatch: "CloudWatchClient", stack: str) -> Iterator[Finding
     found = [(pattern.fullmatch(alarm["AlarmName"]), alarm) for page in pages for alarm in page["MetricAlarms"]]
     states = {match[1]: alarm["StateValue"] for match, alarm in found if match is not None}
     if not states:
-        yield failed("the stack has no alarms", REDEPLOY)
+        yield failed("the stack has no alarms", MEND)
         return
     on = sorted(name for name, state in states.items() if state == "ALARM")
     for name in on:
@@ -102,25 +102,25 @@ def check_table(dynamodb: "DynamoDBClient", stack: DeployedStack) -> Iterator[Fi
         index.get("KeySchema") == INDEX_KEY and index.get("IndexStatus", "ACTIVE") == "ACTIVE",
         f"the index {INDEX} is active",
         f"the index {INDEX} is missing, incomplete or another",
-        REDEPLOY,
+        MEND,
     )
     stream = table.get("StreamSpecification", {})
     yield judged(
         stream.get("StreamViewType") == "NEW_AND_OLD_IMAGES",
         "its stream holds the old and the new images",
         "it has no stream of old and new images",
-        REDEPLOY,
+        MEND,
     )
     expiry = dynamodb.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
     yield judged(
         expiry.get("TimeToLiveStatus") == "ENABLED" and expiry.get("AttributeName") == "ttl",
         "records expire",
         "records do not expire, so numbers are kept for ever",
-        REDEPLOY,
+        MEND,
     )
     backups = dynamodb.describe_continuous_backups(TableName=stack.table)["ContinuousBackupsDescription"]
     recovery = backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus")
-    yield judged(recovery == "ENABLED", "it can be restored to any second", "it cannot be restored", REDEPLOY)
+    yield judged(recovery == "ENABLED", "it can be restored to any second", "it cannot be restored", MEND)
 
 
 def check_outbox(dynamodb: "DynamoDBClient", stack: DeployedStack, now: int) -> Iterator[Finding]:
@@ -174,5 +174,5 @@ def check_base_url(ssm: "SSMClient", stack: DeployedStack) -> Iterator[Finding]:
         value == stack.base_url,
         f"{stack.base_url_parameter} holds the public address",
         f"{stack.base_url_parameter} holds another address than {stack.base_url}",
-        REDEPLOY,
+        MEND,
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 KEY_BYTES = 32
 DAY_MS = 86_400_000
 
-_KEY_ID = re.compile(r"([0-9]{6})[b-z]?", re.ASCII)
+_KEY_ID = re.compile(r"([0-9]{4}-[0-9]{2}-[0-9]{2})[b-z]?", re.ASCII)
 
 
 def rotate_mac_key(
@@ -56,7 +56,7 @@ def rotate_mac_key(
     terminal.say(f"MAC key {key_id} signs new secrets within {READ_AGAIN_MINUTES} minutes.")
     for older, since in superseded(fields["mac_keys"]).items():
         if since is not None:
-            terminal.say(f"MAC key {older} may be removed from {_removable(since, stack):%Y-%m-%d} on (--remove-old).")
+            terminal.say(f"MAC key {older} may be removed from {_removable(since, stack)} on (--remove-old).")
     terminal.say(f"MAC key {DERIVED_MAC_KEY_ID}, which follows from the root, is always accepted.")
 
 
@@ -172,15 +172,15 @@ def _made_on(key_id: str) -> date | None:
     if named is None:
         return None
     try:
-        return datetime.strptime(named[1], "%y%m%d").replace(tzinfo=UTC).date()
+        return date.fromisoformat(named[1])
     except ValueError:
         return None
 
 
 def _new_id(keys: Mapping[str, str], today: date) -> str:
-    """Short, because each message's record holds it; a second one on the same day gets a letter."""
+    """A second key on the same day gets a letter."""
     for suffix in ("", *"bcdefghijklmnopqrstuvwxyz"):
-        key_id = f"{today:%y%m%d}{suffix}"
+        key_id = f"{today.isoformat()}{suffix}"
         if key_id not in keys:
             return key_id
     raise OperationError("Nothing was changed: the MAC key was rotated too often today.")

@@ -64,6 +64,10 @@ class TwilioAccount:
     def __exit__(self, *_: object) -> None:
         self._listener.stop()
 
+    def reset(self, **settings: Any) -> None:
+        """Be as new, with these settings."""
+        vars(self).update(vars(TwilioAccount(**settings)))
+
     @property
     def url(self) -> str:
         """Where it listens."""

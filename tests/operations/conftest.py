@@ -10,17 +10,32 @@ from typing import Any, Protocol
 
 import pytest
 
-from local.aws import AUTH_TOKEN, AwsServer
+from local.aws import ACCOUNT_SID, AUTH_TOKEN, AwsServer
 from operations import aws
 from operations.stack import DeployedStack, read_stack
 from operations.twilio import Addresses
 from tests.operations.account import TwilioAccount
 from tests.operations.laptop import SENDER as SENDER_OF_LAPTOP
 from tests.operations.laptop import Laptop, emulated_account, running
-from tests.template.expanded import expanded
+from tests.template.expanded import expanded, references
 
 ROOT = "r" * 64
 SENDER = "+14155550142"
+PARAMETERS = (
+    *(
+        "Sender",
+        "AllowedSenders",
+        "Countries",
+        "RecordDays",
+        "LifetimeSeconds",
+        "LogRetentionDays",
+        "Stage",
+        "JwtIssuer",
+    ),
+    *("MessageIntervalSeconds", "HourlyLimit", "DailyLimit", "MaxAttempts", "AlarmEmail", "AlarmTopicArn"),
+    *("TwilioBaseUrl", "TwilioRegion", "TwilioEdge"),
+)
+"""What the commands read of a stack's parameters."""
 
 
 @pytest.fixture(autouse=True)
@@ -115,7 +130,7 @@ def deploy(moto: AwsServer, clients: Clients, monkeypatch: pytest.MonkeyPatch) -
 
     def deploy(**parameters: str) -> Deployed:
         name = next(_names)
-        given = {"AppName": "Acme", "Sender": SENDER, "Countries": "US", "PublicBaseUrl": "https://otp.example.com"}
+        given = {"Sender": SENDER, "Countries": "US", "PublicBaseUrl": "https://otp.example.com"}
         secret = clients("secretsmanager").create_secret(Name=name, SecretString=json.dumps({"root": ROOT}))
         create_stack(clients("cloudformation"), name, created(secret["ARN"]), {**given, **parameters})
         return Deployed(read_stack(clients("cloudformation"), name), clients)
@@ -125,12 +140,27 @@ def deploy(moto: AwsServer, clients: Clients, monkeypatch: pytest.MonkeyPatch) -
 
 def created(secret_arn: str) -> dict[str, Any]:
     """The template's table and parameter, and its outputs; what moto cannot create is only named."""
-    template = expanded()
-    template["Resources"] = {name: template["Resources"][name] for name in ("VerificationsTable", "BaseUrlParameter")}
-    for name in ("ApiId", "SendFunctionArn", "DashboardUrl", "ApiLogGroupName"):
-        template["Outputs"][name]["Value"] = name
+    template = json.loads(_created())
     template["Outputs"]["SecretArn"]["Value"] = secret_arn
-    return {name: part for name, part in template.items() if name not in {"Rules", "Metadata", "Globals"}}
+    return dict(template)
+
+
+@cache
+def _created() -> str:
+    template = expanded()
+    resources = {name: template["Resources"][name] for name in ("VerificationsTable", "BaseUrlParameter")}
+    outputs = template["Outputs"]
+    for name in ("ApiId", "SendFunctionArn", "DashboardUrl", "ApiLogGroupName", "SecretArn"):
+        outputs[name]["Value"] = name
+    # moto parses the whole template for each stack, slowly, so what these parts do not need is left out.
+    conditions = {name: template["Conditions"][name] for name in ("HasKmsKey", "HasPublicBaseUrl", "HasCustomDomain")}
+    needed = {*references([resources, outputs, conditions]), *PARAMETERS}
+    parameters = {
+        name: {key: value for key, value in parameter.items() if key in {"Type", "Default"}}
+        for name, parameter in template["Parameters"].items()
+        if name in needed
+    }
+    return json.dumps({"Parameters": parameters, "Conditions": conditions, "Resources": resources, "Outputs": outputs})
 
 
 def create_stack(cloudformation: Any, name: str, template: dict[str, Any], parameters: dict[str, str]) -> None:
@@ -142,12 +172,18 @@ def create_stack(cloudformation: Any, name: str, template: dict[str, Any], param
     )
 
 
-@pytest.fixture
-def twilio() -> Iterator[TwilioAccount]:
-    """An account that has the stack's sender."""
+@pytest.fixture(scope="session")
+def _account() -> Iterator[TwilioAccount]:
     with TwilioAccount() as account:
-        account.buy(SENDER)
         yield account
+
+
+@pytest.fixture
+def twilio(_account: TwilioAccount) -> TwilioAccount:
+    """An account that has the stack's sender."""
+    _account.reset()
+    _account.buy(SENDER)
+    return _account
 
 
 @pytest.fixture(scope="session")
@@ -183,7 +219,4 @@ def emulated(_laptop: tuple[Laptop, TwilioAccount]) -> Iterator[TwilioAccount]:
     base_url = laptop.deployed.base_url
     account.buy(SENDER_OF_LAPTOP, sms_url=f"{base_url}/twilio/message#rc=5&rp=all", voice_url=f"{base_url}/twilio/call")
     yield account
-    account.numbers.clear()
-    account.requests.clear()
-    account.status, account.kind, account.down = "active", "Full", None
-    account.tokens = {AUTH_TOKEN}
+    account.reset(sid=ACCOUNT_SID, tokens={AUTH_TOKEN}, keys={})

@@ -1,5 +1,8 @@
 """What every command does alike: which stack, whose credentials, and what it says when something is missing."""
 
+import re
+from pathlib import Path
+
 import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
@@ -7,7 +10,11 @@ from botocore.exceptions import ClientError
 from operations import aws
 from operations.__main__ import main
 from operations.errors import OperationError
+from tests.operations.conftest import PARAMETERS
+from tests.template.expanded import expanded
 
+PROJECT = Path(__file__).parents[2]
+PARAMETER = re.compile(r"\.(?:text|whole)\(\"([A-Z]\w+)\"")
 COMMANDS = ["connect", "doctor", "rotate-keys", "unlock", "erase"]
 
 
@@ -87,3 +94,9 @@ def test_options_that_exclude_each_other(capsys):
         main(["rotate-keys", "--stack", "acme", "--auth-token", "--remove-old"])
     assert ended.value.code == 2
     assert "not allowed with" in capsys.readouterr().err
+
+
+def test_the_parameters_that_the_commands_read_are_the_templates():
+    assert set(PARAMETERS) <= set(expanded()["Parameters"])
+    read = {name for path in (PROJECT / "operations").glob("*.py") for name in PARAMETER.findall(path.read_text())}
+    assert read == set(PARAMETERS)

@@ -15,6 +15,7 @@ from operations.__main__ import main
 from operations.connect import Wishes, connect
 from operations.errors import OperationError
 from operations.stack import DeployedStack
+from operations.twilio import Addresses
 from otp_feedback.adapters.vault import parse_secret
 from tests.operations.account import KEY, KEY_SECRET, OTHER_TOKEN, SERVICE, SID, TOKEN, TwilioAccount, number_sid
 from tests.operations.conftest import ROOT, SENDER, Deployed
@@ -78,13 +79,13 @@ def test_a_second_time_there_is_nothing_to_do(deploy, twilio):
 
 def test_the_keys_are_left_alone(deploy, twilio):
     deployed = deploy()
-    keys = {"mac_keys": {"261124": "A" * 43}, "mac_key_id": "261124"}
+    keys = {"mac_keys": {"2026-11-24": "A" * 43}, "mac_key_id": "2026-11-24"}
     deployed.keep(**keys, note="somebody's")
     run(deployed, twilio, Scripted("n"), LOGIN, asks=False)
     secret = deployed.secret()
     assert {name: secret[name] for name in keys} == keys
     assert (secret["root"], secret["note"]) == (ROOT, "somebody's")
-    assert parse_secret(json.dumps(secret)).keys.mac_key_id == "261124"
+    assert parse_secret(json.dumps(secret)).keys.mac_key_id == "2026-11-24"
 
 
 @pytest.mark.parametrize(
@@ -107,12 +108,11 @@ def test_credentials_that_twilio_refuses_are_not_stored(deploy, twilio, fault, w
     assert twilio.changes == []
 
 
-def test_where_twilio_cannot_be_reached_nothing_is_stored(deploy, twilio):
+def test_where_twilio_cannot_be_reached_nothing_is_stored(deploy):
     deployed = deploy()
-    addresses = deployed.reaches(twilio)
-    twilio.__exit__()
+    nowhere = Addresses("http://127.0.0.1:9", "http://127.0.0.1:9")
     with pytest.raises(OperationError, match="cannot be reached"):
-        connect(deployed.secrets, deployed.stack, addresses, Scripted(), LOGIN, Wishes(asks=False))
+        connect(deployed.secrets, deployed.stack, nowhere, Scripted(), LOGIN, Wishes(asks=False))
     assert deployed.secret() == {"root": ROOT}
 
 
@@ -200,12 +200,12 @@ def test_what_somebody_else_wrote_meanwhile_is_not_lost(deploy, twilio):
     deployed = deploy()
 
     def another_command() -> str:
-        deployed.keep(mac_keys={"261124": "A" * 43}, mac_key_id="261124")
+        deployed.keep(mac_keys={"2026-11-24": "A" * 43}, mac_key_id="2026-11-24")
         return ""
 
     with pytest.raises(OperationError, match="changed by somebody else"):
         run(deployed, twilio, Scripted(SID, TOKEN, another_command))
-    assert deployed.secret() == {"root": ROOT, "mac_keys": {"261124": "A" * 43}, "mac_key_id": "261124"}
+    assert deployed.secret() == {"root": ROOT, "mac_keys": {"2026-11-24": "A" * 43}, "mac_key_id": "2026-11-24"}
 
 
 class TestSenders:

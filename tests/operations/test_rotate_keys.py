@@ -40,7 +40,7 @@ def test_a_new_key_signs_and_every_older_one_is_accepted(connected):
     for day in (DAY, DAY, date(2027, 1, 2)):
         rotate(connected, day)
         macs.append(keys_of(connected).mac(ID, 1, CODE))
-    assert [mac.key_id for mac in macs] == ["0", "261124", "261124b", "270102"]
+    assert [mac.key_id for mac in macs] == ["0", "2026-11-24", "2026-11-24b", "2027-01-02"]
     assert len({mac.digest for mac in macs}) == 4
     for mac in macs:
         assert keys_of(connected).matching(ID, {1: mac}, CODE) == {1}
@@ -58,7 +58,7 @@ def test_no_key_is_shown(connected):
     terminal = Scripted()
     rotate(connected, terminal=terminal)
     [key] = connected.secret()["mac_keys"].values()
-    assert "261124 signs" in terminal.text
+    assert "2026-11-24 signs" in terminal.text
     assert key not in terminal.text
 
 
@@ -67,7 +67,7 @@ def test_it_says_when_an_older_key_may_go(connected):
     terminal = Scripted()
     rotate(connected, date(2026, 12, 1), terminal)
     # Superseded on 1 December; records of 7 days, lives of minutes, and the rest of the days at both ends.
-    assert "MAC key 261124 may be removed from 2026-12-10 on" in terminal.text
+    assert "MAC key 2026-11-24 may be removed from 2026-12-10 on" in terminal.text
 
 
 def test_records_that_are_kept_for_long_keep_their_key(deploy):
@@ -76,7 +76,7 @@ def test_records_that_are_kept_for_long_keep_their_key(deploy):
     rotate(deployed)
     terminal = Scripted()
     rotate(deployed, date(2026, 12, 1), terminal)
-    assert "MAC key 261124 may be removed from 2027-03-03 on" in terminal.text
+    assert "MAC key 2026-11-24 may be removed from 2027-03-03 on" in terminal.text
 
 
 def test_a_key_is_removed_when_it_is_old_and_not_before(connected):
@@ -86,26 +86,29 @@ def test_a_key_is_removed_when_it_is_old_and_not_before(connected):
     remove_old_keys(connected.secrets, connected.stack, early, date(2026, 12, 9))
     assert "No MAC key may be removed yet" in early.text
     remove_old_keys(connected.secrets, connected.stack, Scripted("n"), date(2026, 12, 10))
-    assert set(connected.secret()["mac_keys"]) == {"261124", "261201"}
+    assert set(connected.secret()["mac_keys"]) == {"2026-11-24", "2026-12-01"}
     remove_old_keys(connected.secrets, connected.stack, Scripted("y"), date(2026, 12, 10))
-    assert set(connected.secret()["mac_keys"]) == {"261201"}
-    assert keys_of(connected).mac_key_id == "261201"
+    assert set(connected.secret()["mac_keys"]) == {"2026-12-01"}
+    assert keys_of(connected).mac_key_id == "2026-12-01"
     remove_old_keys(connected.secrets, connected.stack, Scripted(), date(2030, 1, 1))
-    assert set(connected.secret()["mac_keys"]) == {"261201"}
+    assert set(connected.secret()["mac_keys"]) == {"2026-12-01"}
 
 
 def test_keys_that_were_named_by_hand_are_never_removed():
-    assert superseded({"mine": "", "261124": "", "261130": ""}) == {"261124": date(2026, 11, 30), "261130": None}
-    assert superseded({"269999": "", "270101": ""}) == {"269999": None}
+    assert superseded({"mine": "", "2026-11-24": "", "2026-11-30": ""}) == {
+        "2026-11-24": date(2026, 11, 30),
+        "2026-11-30": None,
+    }
+    assert superseded({"2026-99-99": "", "2027-01-01": ""}) == {"2026-99-99": None}
     assert superseded({}) == {}
 
 
 def test_the_key_that_signs_is_never_removed(connected):
     rotate(connected)
     rotate(connected, date(2026, 12, 1))
-    connected.keep(mac_key_id="261124")
+    connected.keep(mac_key_id="2026-11-24")
     remove_old_keys(connected.secrets, connected.stack, Scripted(), date(2030, 1, 1))
-    assert keys_of(connected).mac_key_id == "261124"
+    assert keys_of(connected).mac_key_id == "2026-11-24"
 
 
 def test_a_stack_that_is_not_connected_says_so(deploy):
