@@ -123,7 +123,9 @@ class Ledger:
     comparisons
         Guesses compared, by verification.
     confirmed
-        Verifications that became confirmed, ever.
+        Verifications that became confirmed, ever, and the process that did it.
+    answered
+        Verifications that an inbound message confirmed, by its SID.
     acted
         Messages (verification, number) whose secret came back, or that somebody's word named.
     created
@@ -143,7 +145,8 @@ class Ledger:
     """
 
     comparisons: Counter[str] = field(default_factory=Counter)
-    confirmed: Counter[str] = field(default_factory=Counter)
+    confirmed: dict[str, str] = field(default_factory=dict)
+    answered: dict[str, str] = field(default_factory=dict)
     acted: set[tuple[str, int]] = field(default_factory=set)
     created: Counter[str] = field(default_factory=Counter)
     sent: dict[str, tuple[int, ...]] = field(default_factory=dict)
@@ -159,6 +162,7 @@ class Ledger:
         return Ledger(
             self.comparisons.copy(),
             self.confirmed.copy(),
+            self.answered.copy(),
             self.acted.copy(),
             self.created.copy(),
             self.sent.copy(),
@@ -293,7 +297,7 @@ class Ways:
     reply: Callable[..., bool] = reply_usecase.confirm_by_reply
     deliver: Callable[..., None] = deliver_usecase.track_delivery
     retry: Callable[..., int] = report_usecase.retry_due_reports
-    look_at_link: Callable[..., None] = lambda _inbound, _link, _journal: None
+    look_at_link: Callable[..., object] = lambda _inbound, _link, _journal: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +326,8 @@ class World:
         The use cases.
     slack_ms
         How much the clock may move within one process; the budgets' windows are watched with it.
+    look_ms
+        How long a process takes to look at the clock.
     """
 
     def __init__(
@@ -330,11 +336,13 @@ class World:
         store: Callable[..., DynamoDBStore] = DynamoDBStore,
         ways: Ways | None = None,
         slack_ms: int = 0,
+        look_ms: int = 0,
     ) -> None:
         self.policy = policy
         self.store = store
         self.ways = ways or Ways()
         self.slack_ms = slack_ms
+        self.look_ms = look_ms
         self.now = BEGIN
         self.keys = KEYS
         self.ledger = Ledger()
@@ -375,6 +383,11 @@ class World:
     def advance(self, milliseconds: int) -> None:
         """Let time pass."""
         self.now += milliseconds
+
+    def look_at_clock(self) -> int:
+        """The time, for a process that needs some to look at it."""
+        self.now += self.look_ms
+        return self.now - self.look_ms
 
     def verification(self, verification_id: str) -> Verification:
         """The record, read past every boundary."""
@@ -483,7 +496,7 @@ class World:
         if confirmation is not None and confirmation.message == number:
             return
         late = not verification.messages[number].is_live(self.now)
-        if not late or not self._acted_on(verification.verification_id, number):
+        if not late or (verification.verification_id, number) not in self.ledger.acted:
             self.broke("4: a report for a message that nobody acted on")
 
     def note_answer(self, answer: Answer, process: "Process") -> None:
@@ -496,6 +509,10 @@ class World:
             stored = self.table.peek(verification_key(answer.value.verification_id))
             if stored is not None and read_verification(stored).confirmation != answer.value.confirmation:
                 self.broke("1: told as confirmed what the record does not hold")
+        refused = answer.problem is not None and not isinstance(answer.problem, Unavailable)
+        own = {each for each, name in self.ledger.confirmed.items() if name == process.name}
+        if refused and own - self.ledger.erased:
+            self.broke("1: confirmed, and not told so")
 
     def recipient_of(self, verification_id: str) -> str | None:
         """The key of a verification's recipient."""
@@ -520,12 +537,6 @@ class World:
                     return verification, number
         return None
 
-    def _acted_on(self, verification_id: str, number: int) -> bool:
-        if (verification_id, number) in self.ledger.acted:
-            return True
-        bound = {"v": {"S": verification_id}, "n": {"N": str(number)}}
-        return any(key.startswith("I#") and item.items() >= bound.items() for key, item in self.table.items.items())
-
     def _on_write(self, key: str, old: Item | None, new: Item | None) -> None:
         if key.startswith("R#") and new is not None:
             before = int(old["f"]["N"]) if old is not None and "f" in old else 0
@@ -547,6 +558,8 @@ class World:
             if verification_id in self.ledger.erased:
                 self.broke("6: an erased record came back")
             return
+        if new["ac"]["S"] == Action.REPLY and new["to"]["S"] == self._process.inbound_sender:
+            self.ledger.acted |= {(verification_id, int(number)) for number in old["ms"]["M"]}
         self._on_state(verification_id, old, new)
         self._on_attempt(old, new)
         for number, before in old["ms"]["M"].items():
@@ -557,31 +570,29 @@ class World:
 
     def _on_state(self, verification_id: str, old: Item, new: Item) -> None:
         if old["st"] == new["st"]:
-            if any(old.get(name) != new.get(name) for name in ("cm", "ct", "cp")):
+            if any(old.get(name) != new.get(name) for name in ("cb", "cm", "ct", "cp")):
                 self.broke("1: a confirmation was written over")
             return
         if old["st"]["S"] != State.PENDING:
             self.broke("1: a verification left its final state")
         if new["st"]["S"] != State.CONFIRMED:
             return
-        self.ledger.confirmed[verification_id] += 1
-        if self.ledger.confirmed[verification_id] > 1:
-            self.broke("1: confirmed twice")
         process, at = self._process, int(new["ct"]["N"])
+        if verification_id in self.ledger.confirmed:
+            self.broke("1: confirmed twice")
+        self.ledger.confirmed[verification_id] = process.name
         if at >= int(new["ms"]["M"][new["cm"]["N"]]["M"]["x"]["N"]):
             self.broke("1: an expired message confirmed")
         if at < process.answered_at:
             self.broke("1: the expiry was checked with an old clock")
-        self._on_proof(verification_id, int(new["cm"]["N"]), new["cp"]["S"], process)
+        self._on_proof(verification_id, int(new["cm"]["N"]), process)
 
-    def _on_proof(self, verification_id: str, number: int, proof: str, process: "Process") -> None:
-        if proof == "sender":
-            process.confirmed_by_reply.add(verification_id)
-            if len(process.confirmed_by_reply) > 1:
-                self.broke("6: one inbound message confirmed two verifications")
+    def _on_proof(self, verification_id: str, number: int, process: "Process") -> None:
+        if self.ledger.answered.setdefault(process.inbound_sid or verification_id, verification_id) != verification_id:
+            self.broke("6: one inbound message confirmed two verifications")
         if process.only_looks:
             self.broke("4: looking at a link confirmed it")
-        if not self._acted_on(verification_id, number):
+        if (verification_id, number) not in self.ledger.acted:
             self.broke("1: confirmed by a message that nobody acted on")
 
     def _on_attempt(self, old: Item, new: Item) -> None:
@@ -684,10 +695,12 @@ class Process:
         self.erasing = False
         self.only_looks = False
         self.answered_at = 0
-        self.confirmed_by_reply: set[str] = set()
+        self.inbound_sid: str | None = None
+        self.inbound_sender: str | None = None
         self._boundary = boundary
         self._drawn = 0
         self._guess: str | None = None
+        self._compared = False
         store = world.store(_Client(self), TABLE)
         twilio: Any = _Twilio(self)
         self.outbound = Outbound(store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy)
@@ -761,6 +774,7 @@ class Process:
 
     def reply(self, sid: str = "SMinbound", sender: str = TO, body: str = "yes") -> bool:
         """`POST /twilio/message`."""
+        self.inbound_sid, self.inbound_sender = sid, sender
         return self.world.ways.reply(self.inbound, Reply(sid, sender, SENDER, body), _Silence())
 
     def deliver(self, callback: StatusCallback) -> None:
@@ -790,7 +804,7 @@ class Process:
 
     def clock(self) -> int:
         """`otp_feedback.usecases.ports.Clock`."""
-        return int(self._boundary.observe(lambda: self.world.now))
+        return int(self._boundary.observe(self.world.look_at_clock))
 
     def random_bytes(self, count: int) -> bytes:
         """The same bytes each time the same process runs."""
@@ -802,7 +816,15 @@ class Process:
         return int.from_bytes(self.random_bytes(4)) / 2**32
 
     def outward(self, name: str, request: Mapping[str, Any], perform: Callable[[], Any]) -> Any:
-        """Every outward call of this process."""
+        """Every outward call of this process.
+
+        A request that carries the MAC of a guess which was not compared here lets the table compare it.
+        """
+        if self._guess is not None and not self._compared and self._carries_guess(request):
+            self._compared = True
+            verification_id = request["Key"]["pk"]["S"].removeprefix("V#")
+            note = self.world.note_comparison
+            self._boundary.observe(lambda: note(verification_id, {}, "", frozenset()))
 
         def performed() -> Any:
             self.world.current = self
@@ -819,10 +841,15 @@ class Process:
         self._answered()
         return answer
 
+    def _carries_guess(self, request: Mapping[str, Any]) -> bool:
+        values = request.get("ExpressionAttributeValues", {}).values()
+        return any(self.world.secret_of.get(value.get("B", b"")) == self._guess for value in values)
+
     def compared(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret, found: frozenset[int]) -> None:
         """Keys compared something; what is not the user's guess does not count."""
         if self._guess is None or guess.reveal() != self._guess:
             return
+        self._compared = True
         look = self.world.note_comparison
         self._boundary.observe(lambda: look(verification_id, macs, guess.reveal(), found))
         if not found:

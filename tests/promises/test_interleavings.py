@@ -1,0 +1,194 @@
+"""No order of outward calls breaks a promise: all orders of three confirmations, and of every pair of operations.
+
+How: `engine.explore` visits every state that any order of the participants' calls to DynamoDB and Twilio can reach.
+Each call is atomic, as DynamoDB's are, so that nothing between two calls can be seen by others, and these are all the
+orders there are. In each state the promises that hold at any moment are checked, at each end recovery too, and with
+`-m heavy` recovery after the sudden death of all in every state. The orders are counted, and the counts are asserted,
+so that none is skipped silently: they grow where a use case gains a call, and must not shrink.
+
+Cases: ten sorts of two or three parallel confirmations; 842 pairs of operations in eight situations, over 51,000
+orders, of which three situations need `-m heavy`, as do 2,000 pairs in which Twilio fails, and crowds of five and six
+with at most three preemptions.
+
+One shard of the outbox stands for all sixteen: what a run of the schedule asks of the others, which no record here
+can enter, commutes with everything.
+"""
+
+import itertools
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from otp_feedback.adapters import records
+from otp_feedback.domain.verification import State
+from otp_feedback.usecases import report
+from tests.promises.engine import Participant, explore, tick
+from tests.promises.scenarios import SITUATIONS, Situation
+from tests.promises.world import TABLE, Answer, Operation, Process, PromiseBroken, World
+
+
+@pytest.fixture(autouse=True)
+def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+
+
+def _reading(calls: int) -> Operation:
+    def read(process: Process) -> None:
+        for _ in range(calls):
+            process.outbound.store.read("nobody")
+
+    return read
+
+
+@pytest.mark.parametrize("calls", [(3, 3), (1, 4), (3, 3, 3), (5, 2, 1), (2, 2, 2, 2)])
+def test_all_orders_are_counted(calls: tuple[int, ...]):
+    """As many as there are ways to interleave; 20 and 1,680 are those of two and of three times three calls."""
+    readers = [Participant(f"reader {index}", _reading(count)) for index, count in enumerate(calls)]
+    assert explore(World(), readers).orders == math.factorial(sum(calls)) // math.prod(map(math.factorial, calls))
+
+
+@pytest.mark.parametrize(("preemptions", "orders"), [(0, 2), (1, 6), (2, 14), (5, 20), (None, 20)])
+def test_orders_are_bounded_by_preemptions(preemptions: int | None, orders: int):
+    readers = [Participant(f"reader {index}", _reading(3)) for index in range(2)]
+    assert explore(World(), readers, preemptions=preemptions).orders == orders
+
+
+def _counting_up(process: Process) -> None:
+    """Read, add one, write: past the store, which cannot do this."""
+    client: Any = process.outbound.store
+    client = client._client
+    item = client.get_item(TableName=TABLE, Key={"pk": {"S": "counter"}}).get("Item", {"n": {"N": "0"}})
+    number = {"N": str(int(item["n"]["N"]) + 1)}
+    client.put_item(TableName=TABLE, Item={"pk": {"S": "counter"}, "n": number})
+
+
+def test_a_lost_update_is_found():
+    world = World()
+
+    def counted(world: World, _answers: Sequence[Answer]) -> None:
+        item = world.table.peek("counter")
+        assert item is not None
+        assert item["n"] == {"N": "2"}
+
+    counters = [Participant("one", _counting_up), Participant("other", _counting_up)]
+    with pytest.raises(PromiseBroken, match="one → other"):
+        explore(world, counters, at_end=counted)
+
+
+ORDERS_OF_CONFIRMATIONS = {
+    ("check right", "check right"): 24,
+    ("check right", "check wrong"): 15,
+    ("check wrong", "check wrong"): 6,
+    ("check right", "check late"): 15,
+    ("check late", "check late"): 6,
+    ("check right", "check right", "check right"): 660,
+    ("check right", "check right", "check wrong"): 560,
+    ("check right", "check wrong", "check wrong"): 370,
+    ("check wrong", "check wrong", "check wrong"): 90,
+    ("check right", "check wrong", "check late"): 370,
+}
+
+
+def _participants(situation: Situation, names: Sequence[str]) -> list[Participant]:
+    operations = {**situation.operations, **situation.troubled}
+    return [Participant(f"{name} ({letter})", operations[name]) for name, letter in zip(names, "ABCDEFG", strict=False)]
+
+
+@pytest.mark.parametrize("name", ["code", "code, last attempt"])
+@pytest.mark.parametrize("names", ORDERS_OF_CONFIRMATIONS)
+def test_parallel_confirmations(name: str, names: tuple[str, ...]):
+    """One is told that it confirmed, the others why not; nothing is compared beyond the last attempt."""
+    situation = SITUATIONS[name](World())
+
+    def at_end(world: World, answers: Sequence[Answer]) -> None:
+        assert sum(answer.problem is None for answer in answers) <= 1
+        confirmed = world.verification(situation.verification_id).state is State.CONFIRMED
+        assert confirmed is any(answer.problem is None for answer in answers)
+        if name == "code":
+            assert confirmed is ("check right" in names)
+
+    explored = explore(situation.world, _participants(situation, names), crashes=True, at_end=at_end)
+    if name == "code":
+        assert explored.orders == ORDERS_OF_CONFIRMATIONS[names]
+
+
+PAIRS_AND_LEAST_ORDERS = {
+    "code": (105, 2950),
+    "code, owing": (105, 7600),
+    "code, SID unknown": (91, 6100),
+    "code, confirmed": (91, 7000),
+    "code, last attempt": (105, 2750),
+    "link": (105, 2850),
+    "reply": (120, 18500),
+    "caller": (120, 3700),
+}
+
+
+def _explore_every_pair(name: str, *, crashes: bool) -> None:
+    situation = SITUATIONS[name](World())
+    explored = [
+        explore(situation.world, _participants(situation, pair), crashes=crashes)
+        for pair in itertools.combinations_with_replacement(situation.operations, 2)
+    ]
+    pairs, least_orders = PAIRS_AND_LEAST_ORDERS[name]
+    assert len(explored) == pairs
+    assert sum(each.orders for each in explored) >= least_orders
+
+
+@pytest.mark.parametrize("name", ["code", "code, owing", "link", "reply", "caller"])
+def test_every_pair_of_operations(name: str):
+    _explore_every_pair(name, crashes=False)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", PAIRS_AND_LEAST_ORDERS)
+def test_every_pair_of_operations_with_sudden_death_in_every_state(name: str):
+    _explore_every_pair(name, crashes=True)
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("name", SITUATIONS)
+def test_every_pair_in_which_twilio_fails(name: str):
+    situation = SITUATIONS[name](World())
+    for pair in itertools.product(situation.troubled, situation.operations):
+        explore(situation.world, _participants(situation, pair))
+
+
+@pytest.mark.parametrize("fault", ["not_sent", "refused", "timeout_before", "timeout_after"])
+def test_two_that_send_while_twilio_fails_once(fault: str):
+    situation = SITUATIONS["caller"](World())
+    situation.world.twilio.fail("create_message", fault)
+    senders = ["start", "start with key", "another", "another with key"]
+    for pair in itertools.combinations_with_replacement(senders, 2):
+        explore(situation.world, _participants(situation, pair), crashes=True)
+
+
+EXPIRING = ["check right", "check late", "caller's word", "cancel", "another", "deliver", "retry", "erase"]
+
+
+@pytest.mark.parametrize("name", EXPIRING)
+def test_a_message_expires_between_any_two_calls(name: str):
+    """The last millisecond passes at any moment, beside a check and one more operation."""
+    situation = SITUATIONS["code, expiring"](World(slack_ms=1))
+    explore(situation.world, [*_participants(situation, ["check right", name]), tick(1)])
+
+
+MOST_PREEMPTIONS = 3
+CROWDS = [
+    ("code, owing", ["check right", "check late", "retry", "retry", "another"]),
+    ("code, SID unknown", ["check right", "deliver", "retry", "late callback", "cancel"]),
+    ("code, last attempt", ["check right", "check right", "check wrong", "check wrong", "check late"]),
+    ("reply", ["reply", "same reply again", "another reply", "start for a reply", "retry"]),
+    ("caller", ["caller's word", "check right", "check wrong", "another", "retry", "cancel"]),
+]
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize(("name", "names"), CROWDS)
+def test_crowds_with_few_preemptions(name: str, names: list[str]):
+    situation = SITUATIONS[name](World())
+    explored = explore(situation.world, _participants(situation, names), preemptions=MOST_PREEMPTIONS)
+    assert explored.orders >= math.factorial(len(names))
