@@ -29,7 +29,6 @@ PARAMETERS = (
         "RecordDays",
         "LifetimeSeconds",
         "LogRetentionDays",
-        "Stage",
         "JwtIssuer",
     ),
     *("MessageIntervalSeconds", "HourlyLimit", "DailyLimit", "MaxAttempts", "AlarmEmail", "AlarmTopicArn"),
