@@ -91,9 +91,3 @@ def test_without_a_fixed_address_it_is_read_from_the_parameter_once(running: Run
     assert message["status_callback"].startswith(f"{address}/twilio/status?")
     assert f"{address}/confirm?id=" in message["body"]
     assert problem_of(loop.check(answer["verification_id"], "123456")) == "wrong-action"
-
-
-def test_an_address_that_cannot_be_read_sends_nothing(running: Running):
-    loop = running(OTP_PUBLIC_BASE_URL="", OTP_BASE_URL_PARAMETER="/tests/missing")
-    with loop.unchanged(), pytest.raises(FunctionError, match="Unavailable"):
-        loop.stack.invoke("send_otp", {"to": fresh_number(), "action": "link"})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.loop.conftest import Running
+from tests.loop.conftest import MESSAGING_SERVICE, WHATSAPP_SENDER
 from tests.loop.driver import SENDER, Loop, Started, fresh_number
 
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
@@ -231,8 +231,8 @@ def test_a_sender_that_is_no_number_confirms_nothing(loop: Loop, sender: str):
     assert status(loop, started) == "pending"
 
 
-def test_a_reply_needs_the_keyword_where_there_is_one(running: Running):
-    loop = running(OTP_REPLY_KEYWORD="Sí")
+def test_a_reply_needs_the_keyword_where_there_is_one(contrary: Loop):
+    loop = contrary
     started = loop.started("reply")
     assert "Sí" in loop.messages(started.to)[0]["body"]
     with loop.unchanged():
@@ -243,17 +243,13 @@ def test_a_reply_needs_the_keyword_where_there_is_one(running: Running):
     assert status(loop, started) == "confirmed"
 
 
-def test_a_call_needs_no_keyword(running: Running):
-    loop = running(OTP_REPLY_KEYWORD="Sí")
+def test_a_call_needs_no_keyword(contrary: Loop):
+    loop = contrary
     started = loop.started("reply")
     loop.inbound("call", started.to)
     assert status(loop, started) == "confirmed"
 
 
-FALLBACKS = {
-    "OTP_FALLBACK_MESSAGE_URL": "https://bot.example.com/sms?a=1&b=2",
-    "OTP_FALLBACK_CALL_URL": "https://voice.example.com/",
-}
 REDIRECTS = {
     "message": '<Response><Redirect method="POST">https://bot.example.com/sms?a=1&amp;b=2</Redirect></Response>',
     "call": '<Response><Redirect method="POST">https://voice.example.com/</Redirect></Response>',
@@ -261,33 +257,32 @@ REDIRECTS = {
 
 
 @pytest.mark.parametrize("kind", ["message", "call"])
-def test_what_answers_nothing_goes_on_to_the_users_own_application(running: Running, kind: str):
-    loop = running(**FALLBACKS)
+def test_what_answers_nothing_goes_on_to_the_users_own_application(custom: Loop, kind: str):
+    loop = custom
     with loop.unchanged():
         answer = loop.inbound(kind, fresh_number(), body="hello bot")
     assert answer["twiml"].endswith(REDIRECTS[kind])
 
 
 @pytest.mark.parametrize(("kind", "answered"), [("message", EMPTY), ("call", REJECTED)])
-def test_what_answers_a_verification_does_not_go_on(running: Running, kind: str, answered: str):
-    loop = running(**FALLBACKS)
+def test_what_answers_a_verification_does_not_go_on(custom: Loop, kind: str, answered: str):
+    loop = custom
     started = loop.started("reply")
-    answers = [loop.inbound(kind, started.to, body="yes")["twiml"] for _ in range(1)]
-    assert answers == [answered]
+    assert loop.inbound(kind, started.to, body="yes")["twiml"] == answered
     assert status(loop, started) == "confirmed"
 
 
-def test_an_opt_out_goes_on_to_the_users_own_application(running: Running):
-    loop = running(**FALLBACKS)
+def test_an_opt_out_goes_on_to_the_users_own_application(custom: Loop):
+    loop = custom
     started = loop.started("reply")
     assert loop.inbound("message", started.to, body="STOP")["twiml"].endswith(REDIRECTS["message"])
     assert status(loop, started) == "pending"
 
 
-def test_with_a_messaging_service_the_sender_is_learned_from_the_callbacks(running: Running):
-    loop = running(OTP_SENDER="MG" + "1" * 32)
-    started = loop.started("reply")
-    assert loop.messages(started.to)[0]["messaging_service_sid"] == "MG" + "1" * 32
+def test_with_a_messaging_service_the_sender_is_learned_from_the_callbacks(custom: Loop):
+    loop = custom
+    started = loop.started("reply", sender=MESSAGING_SERVICE)
+    assert loop.messages(started.to)[0]["messaging_service_sid"] == MESSAGING_SERVICE
     with loop.unchanged():
         loop.inbound("message", started.to, "+14155550199", body="yes")
     assert status(loop, started) == "pending"
@@ -298,17 +293,16 @@ def test_with_a_messaging_service_the_sender_is_learned_from_the_callbacks(runni
     assert status(loop, started) == "confirmed"
 
 
-def test_a_reply_by_whatsapp_confirms(running: Running):
-    templates = '{"hi": {"action": "reply", "content_sid": "HX00000000000000000000000000000000"}}'
-    loop = running(OTP_SENDER="whatsapp:+14155550100", OTP_TEMPLATES=templates)
+def test_a_reply_by_whatsapp_confirms(custom: Loop):
+    loop = custom
     to = fresh_number()
-    response = loop.start(to, "reply", template="hi")
+    response = loop.start(to, "reply", template="hi", sender=WHATSAPP_SENDER)
     assert response.status_code == 202, response.text
     verification_id = response.json()["verification_id"]
     (message,) = loop.messages(f"whatsapp:{to}")
     started = Started(verification_id, to, response.json())
     with loop.unchanged():
         loop.inbound("message", to, "+14155550100", body="yes")
-    loop.inbound("message", f"whatsapp:{to}", "whatsapp:+14155550100", body="yes")
+    loop.inbound("message", f"whatsapp:{to}", WHATSAPP_SENDER, body="yes")
     assert status(loop, started) == "confirmed"
     assert loop.outcome(message["sid"]) == "confirmed"

@@ -6,11 +6,8 @@ from time import perf_counter
 
 import pytest
 
-from tests.loop.conftest import Running
+from tests.loop.conftest import TIMEOUT_MS
 from tests.loop.driver import Loop, Started, problem_of
-
-TIMEOUT_MS = 2500
-"""So long that the rest of the answer, on a busy machine, fits into a tenth of it."""
 
 
 def feedback_of(loop: Loop, verification_id: str) -> str:
@@ -19,10 +16,8 @@ def feedback_of(loop: Loop, verification_id: str) -> str:
 
 
 @pytest.mark.parametrize("fault", ["timeout_before", "timeout_after", "trickle"])
-def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outbox_reports(
-    running: Running, fault: str
-):
-    loop = running(OTP_FEEDBACK_TIMEOUT_MS=str(TIMEOUT_MS))
+def test_twilio_hanging_delays_the_user_by_no_more_than_the_timeout_and_the_outbox_reports(custom: Loop, fault: str):
+    loop = custom
     time_of_confirming(loop, loop.started())
     loop.fault("feedback", fault, times=1000)
     started = loop.started()
@@ -121,8 +116,8 @@ def test_what_is_reported_leaves_the_outbox_and_will_expire(loop: Loop):
     assert "ttl" in done
 
 
-def test_a_timeout_of_zero_leaves_it_to_the_outbox(running: Running):
-    loop = running(OTP_FEEDBACK_TIMEOUT_MS="0")
+def test_a_timeout_of_zero_leaves_it_to_the_outbox(contrary: Loop):
+    loop = contrary
     started = loop.started()
     assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
     assert loop.reports(started.sid) == []
@@ -131,8 +126,8 @@ def test_a_timeout_of_zero_leaves_it_to_the_outbox(running: Running):
     assert loop.outcome(started.sid) == "confirmed"
 
 
-def test_late_actions_are_not_reported_where_the_stack_says_so(running: Running):
-    loop = running(OTP_REPORT_LATE_ACTIONS="false", OTP_FEEDBACK_TIMEOUT_MS="0")
+def test_late_actions_are_not_reported_where_the_stack_says_so(contrary: Loop):
+    loop = contrary
     started = loop.started()
     loop.advance(601)
     assert problem_of(loop.check(started.verification_id, loop.code(started.to))) == "expired"
