@@ -133,9 +133,9 @@ class Participant:
     Parameters
     ----------
     operation
-        What it does; None where its one step only lets time pass.
-    ticks_ms
-        Milliseconds that pass in that step.
+        What it does; None where it is no process.
+    event
+        What happens in its one step, where it is none.
     loses
         The number of the call whose answer is lost, so that it is sent again, as a call of its own; 0 for none.
     echoes
@@ -145,7 +145,7 @@ class Participant:
 
     name: str
     operation: Operation | None
-    ticks_ms: int = 0
+    event: Callable[[World], None] | None = None
     loses: int = 0
     echoes: tuple[int, int] | None = None
 
@@ -157,7 +157,7 @@ def echo(participants: Sequence[Participant], index: int, number: int) -> Partic
 
 def tick(milliseconds: int) -> Participant:
     """The clock, as a participant."""
-    return Participant(f"{milliseconds} ms pass", None, ticks_ms=milliseconds)
+    return Participant(f"{milliseconds} ms pass", None, event=lambda world: world.advance(milliseconds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -365,10 +365,10 @@ class _Explorer:
         if participant.echoes is not None:
             self._echo(node, *participant.echoes)
             answer = Answer()
-        elif participant.operation is None:
-            world.advance(participant.ticks_ms)
+        elif participant.event is not None:
+            participant.event(world)
             answer = Answer()
-        else:
+        elif participant.operation is not None:
             begun = node.last is not None or bool(self._path)
             replay = _Replay(log, 1 if begun else 0, loses=participant.loses)
             with suppress(_Paused):
@@ -423,6 +423,7 @@ class _Explorer:
             world.redacted,
             tuple(world.faults.items()),
             world.now,
+            world.keys.mac_key_id,
             self._interned(frozen(world.ledger)),
         )
 

@@ -7,11 +7,12 @@ from functools import cache
 from otp_feedback.domain.verification import Action
 from otp_feedback.usecases.deliver import StatusCallback
 from otp_feedback.usecases.sending import Sent
-from tests.promises.world import Operation, Process, Snapshot, World
+from tests.promises.world import TO, Operation, Process, Snapshot, World
 
 MINUTE_MS = 60_000
 SECOND_MS = 1000
 OTHER_SECRET = "0" * 32
+FIXED_CODE = "123456"
 OWN_SECRET = "the caller's own"
 OWN_SECRET_AGAIN = "the caller's next"
 
@@ -88,7 +89,8 @@ def expiring(world: World) -> Situation:
 
 
 def link(world: World) -> Situation:
-    """One message with a link."""
+    """One message with a link, in a stack that caps what it spends."""
+    world.cap = 100
     sent = _started(world, Action.LINK)
     verification_id = sent.verification_id
     tapped = world.link(verification_id)
@@ -134,6 +136,22 @@ def caller(world: World) -> Situation:
     return Situation(world, verification_id, operations, "caller's word on 1")
 
 
+def for_tests(world: World) -> Situation:
+    """A recipient for tests: nothing is sent, and Twilio is told nothing."""
+    world.policy = replace(world.policy, test_recipients={TO: FIXED_CODE})
+    sent = _started(world, Action.CODE)
+    operations: dict[str, Operation] = {
+        "check right": lambda process: process.check(sent.verification_id, FIXED_CODE),
+        "check wrong": lambda process: process.check(sent.verification_id, "000000x"),
+        "another": lambda process: process.another(sent.verification_id),
+        "start with key": lambda process: process.start(key="a key"),
+        "cancel": lambda process: process.cancel(sent.verification_id),
+        "retry": lambda process: process.retry(),
+        "erase": lambda process: process.erase(sent.verification_id),
+    }
+    return Situation(world, sent.verification_id, operations, "check right")
+
+
 SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
     "code": code,
     "code, owing": code_owing,
@@ -144,6 +162,7 @@ SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
     "link": link,
     "reply": reply,
     "caller": caller,
+    "test recipient": for_tests,
 }
 
 

@@ -26,7 +26,7 @@ from otp_feedback.domain.verification import State
 from otp_feedback.usecases import report
 from tests.promises.engine import Participant, explore, tick
 from tests.promises.scenarios import SITUATIONS, Situation
-from tests.promises.world import TABLE, Answer, Operation, Process, PromiseBroken, World
+from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World
 
 
 @pytest.fixture(autouse=True)
@@ -174,6 +174,33 @@ def test_a_message_expires_between_any_two_calls(name: str):
     """The last millisecond passes at any moment, beside a check and one more operation."""
     situation = SITUATIONS["code, expiring"](World(slack_ms=1))
     explore(situation.world, [*_participants(situation, ["check right", name]), tick(1)])
+
+
+@pytest.mark.parametrize("names", [("check right",), ("check late", "check right"), ("another", "check right")])
+def test_the_mac_key_rotates_between_any_two_calls(names: tuple[str, ...]):
+    """The right secret confirms all the same, and attempts and failures go on where they stood."""
+    situation = SITUATIONS["code"](World())
+
+    def at_end(world: World, answers: Sequence[Answer]) -> None:
+        assert answers[names.index("check right")].outcome == "ok"
+        assert world.failures() == 0
+
+    rotation = Participant("the key rotates", None, event=World.rotate)
+    explore(situation.world, [*_participants(situation, names), rotation], at_end=at_end)
+
+
+def test_processes_that_know_the_old_key_alone_look_again():
+    world = World()
+    sent = world.run(lambda process: process.start()).value
+    world.run(lambda process: process.check(sent.verification_id, "000000x"))
+    world.rotate()
+    world.advance(31_000)
+    world.run(lambda process: process.another(sent.verification_id))
+    world.cached_keys = KEYS
+    secret = world.secret(sent.verification_id, 2)
+    checks = [Participant(name, lambda process: process.check(sent.verification_id, secret)) for name in ("A", "B")]
+    explored = explore(world, checks)
+    assert set(explored.outcomes) == {("ok", "already-confirmed"), ("already-confirmed", "ok")}
 
 
 MOST_PREEMPTIONS = 3

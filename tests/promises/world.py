@@ -21,7 +21,7 @@ from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS
+from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Keys, Mac, Secret, link_id, parse_link_id
 from otp_feedback.domain.verification import Action, Feedback, State, Verification
@@ -50,6 +50,7 @@ from otp_feedback.usecases.ports import (
 from otp_feedback.usecases.reply import Reply
 from otp_feedback.usecases.report import Reporting, Run
 from otp_feedback.usecases.sending import Outbound, Sent
+from otp_feedback.usecases.spend import SpendMeter
 from otp_feedback.usecases.start import Origin, StartRequest
 from tests.promises.executor import Executor
 
@@ -328,6 +329,13 @@ class World:
         How much the clock may move within one process; the budgets' windows are watched with it.
     look_ms
         How long a process takes to look at the clock.
+
+    Attributes
+    ----------
+    cap
+        Messages that the stack may send in an hour; None for no cap.
+    cached_keys
+        The keys as processes know them before they look again; None where they know the present ones.
     """
 
     def __init__(
@@ -345,6 +353,8 @@ class World:
         self.look_ms = look_ms
         self.now = BEGIN
         self.keys = KEYS
+        self.cached_keys: Keys | None = None
+        self.cap: int | None = None
         self.ledger = Ledger()
         self.table = Executor(TABLE, self._on_write)
         self.twilio = FakeTwilio(self)
@@ -388,6 +398,12 @@ class World:
         """The time, for a process that needs some to look at it."""
         self.now += self.look_ms
         return self.now - self.look_ms
+
+    def rotate(self) -> None:
+        """Give the stack another MAC key; the ones before it are still known."""
+        key_id = f"key {len(self.keys.mac_keys)}"
+        mac_keys = {**self.keys.mac_keys, key_id: hashlib.sha256(key_id.encode()).digest()}
+        self.keys = Keys(self.keys.index_key, mac_keys, key_id)
 
     def verification(self, verification_id: str) -> Verification:
         """The record, read past every boundary."""
@@ -468,13 +484,9 @@ class World:
         self.ledger.created[process.once] += 1
         if self.ledger.created[process.once] > 1:
             self.broke("9: one request, two messages")
-        windows = self.policy.limits.recipient
-        spans = ((windows.interval_s * 1000, 1), (HOUR_MS, windows.hourly), (DAY_MS, windows.daily))
-        times = (*self.ledger.sent.get(message.to, ()), self.now)
-        self.ledger.sent = {**self.ledger.sent, message.to: times}
-        for span, most in spans:
-            if sum(self.now - each < span - self.slack_ms for each in times) > most:
-                self.broke("7: more messages than the recipient's budget allows")
+        self._note_sent(message.to, self.policy.limits.recipient, "the recipient's")
+        if item is not None and "lk" in item:
+            self._note_sent(item["lk"]["B"].hex(), self.policy.limits.limit_key, "the limit key's")
 
     def note_post(self, message: SentMessage) -> None:
         """Twilio takes a report."""
@@ -536,6 +548,13 @@ class World:
                 if each.sid == message.sid:
                     return verification, number
         return None
+
+    def _note_sent(self, limited: str, windows: Windows, whose: str) -> None:
+        times = (*self.ledger.sent.get(limited, ()), self.now)
+        self.ledger.sent = {**self.ledger.sent, limited: times}
+        for span, most in ((windows.interval_s * 1000, 1), (HOUR_MS, windows.hourly), (DAY_MS, windows.daily)):
+            if sum(self.now - each < span - self.slack_ms for each in times) > most:
+                self.broke(f"7: more messages than {whose} budget allows")
 
     def _on_write(self, key: str, old: Item | None, new: Item | None) -> None:
         if key.startswith("R#") and new is not None:
@@ -703,7 +722,10 @@ class Process:
         self._compared = False
         store = world.store(_Client(self), TABLE)
         twilio: Any = _Twilio(self)
-        self.outbound = Outbound(store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy)
+        spend = SpendMeter(store, world.cap) if world.cap is not None else None
+        self.outbound = Outbound(
+            store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy, spend
+        )
         reporting = Reporting(store, twilio, self.clock, self.fraction, world.policy, breaker or CircuitBreaker())
         self.inbound = Inbound(reporting, self, self.random_bytes)
 
@@ -798,9 +820,11 @@ class Process:
 
     def keys(self) -> Keys:
         """`otp_feedback.usecases.ports.Vault`."""
-        return _WatchedKeys.of(self, self.world.keys)
+        return _WatchedKeys.of(self, self._boundary.observe(lambda: self.world.cached_keys or self.world.keys))
 
-    refreshed_keys = keys
+    def refreshed_keys(self) -> Keys:
+        """`otp_feedback.usecases.ports.Vault`."""
+        return _WatchedKeys.of(self, self._boundary.observe(lambda: self.world.keys))
 
     def clock(self) -> int:
         """`otp_feedback.usecases.ports.Clock`."""
