@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.domain.replies import OPT_OUT_KEYWORDS, holds_keyword, normalized, opts_out
+from otp_feedback.domain.replies import holds_keyword, normalized, opts_out
+
+OPT_OUTS = ["stop", "unsubscribe", "end", "quit", "stopall", "stop all", "cancel", "revoke", "optout", "opt out"]
 
 
 @pytest.mark.parametrize(
@@ -41,13 +43,13 @@ def test_without_a_keyword_any_body_will_do(body: str):
 
 
 @pytest.mark.parametrize("around", ["", " ", ".", "!", " . ", "\n"])
-@pytest.mark.parametrize("word", sorted(OPT_OUT_KEYWORDS))
+@pytest.mark.parametrize("word", OPT_OUTS)
 def test_opting_out_is_recognised_as_it_is_typed(word: str, around: str):
     for typed in (word, word.upper(), word.title()):
         assert opts_out(f"{around}{typed}{around}")
 
 
-@pytest.mark.parametrize("body", ["", "yes", "stop it", "please stop", "nonstop", "unstop", "START", "endless"])
+@pytest.mark.parametrize("body", ["", "yes", "stop it", "please stop", "nonstop", "endless", "started", "helpful"])
 def test_other_texts_do_not_opt_out(body: str):
     assert not opts_out(body)
 
