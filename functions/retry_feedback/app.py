@@ -33,7 +33,12 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
-    vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
+    vault = SecretVault(
+        aws.client("secretsmanager"),
+        settings.secret_arn,
+        emulated=settings.twilio_is_emulated,
+        time_left=invocation.time_left_s,
+    )
     reporting = Reporting(
         store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
         twilio=TwilioClient(

@@ -38,8 +38,13 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
-    vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"))
+    vault = SecretVault(
+        aws.client("secretsmanager"),
+        settings.secret_arn,
+        emulated=settings.twilio_is_emulated,
+        time_left=invocation.time_left_s,
+    )
+    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
     store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
     cap = settings.policy.hourly_cap
     out = Outbound(

@@ -14,7 +14,7 @@ from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.problems import Reply
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
+from otp_feedback.adapters.twilio import MESSAGE_SID, TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
 from otp_feedback.adapters.webhook import query_parameter, required, verified_form
 from otp_feedback.domain.errors import MalformedRequest
@@ -24,7 +24,6 @@ from otp_feedback.usecases.deliver import StatusCallback, redact, track_delivery
 SERVICE = "track_delivery"
 
 _ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
-_MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}", re.ASCII)
 
 
 def make_handler(
@@ -35,7 +34,12 @@ def make_handler(
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
-    vault = SecretVault(aws.client("secretsmanager"), settings.secret_arn, emulated=settings.twilio_is_emulated)
+    vault = SecretVault(
+        aws.client("secretsmanager"),
+        settings.secret_arn,
+        emulated=settings.twilio_is_emulated,
+        time_left=invocation.time_left_s,
+    )
     twilio = TwilioClient(
         vault.credentials,
         api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
@@ -62,7 +66,7 @@ def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
     if number not in {"1", "2", "3"}:
         raise MalformedRequest("message", "must be 1, 2 or 3")
     sid = required(fields, "MessageSid")
-    if not _MESSAGE_SID.fullmatch(sid):
+    if not MESSAGE_SID.fullmatch(sid):
         raise MalformedRequest("MessageSid", "must be a Message SID")
     error_code = fields.get("ErrorCode", "")
     return StatusCallback(

@@ -20,8 +20,8 @@ import httpx
 import pytest
 
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
-from local.functions import FunctionError
-from local.stack import LAPTOP, ROOT, Stack
+from local.functions import ROOT, FunctionError
+from local.stack import LAPTOP, Stack
 from local.template import Template
 from local.twilio_emulator import API_KEYS, Delays
 from otp_feedback.adapters.settings import Settings
@@ -66,7 +66,7 @@ SETTINGS = {
 class Walk:
     """A walk through every route, that keeps what went in and what came out."""
 
-    def __init__(self, stack: Stack, loop: Loop) -> None:
+    def __init__(self, stack: Stack, loop: "MarkedLoop") -> None:
         self.stack, self.loop = stack, loop
         self.canaries: dict[str, str] = {
             **STACK_SECRETS,

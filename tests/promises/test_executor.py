@@ -27,7 +27,8 @@ from otp_feedback.domain.secret import Mac, encode_id
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Store
 from tests.promises.executor import Executor
-from tests.promises.races_engines import TABLE, moto
+from tests.promises.races_arena import TABLE
+from tests.promises.races_engines import moto
 
 NOW = 1_760_000_000_000
 WRITER, OTHER_WRITER = "writer", "another writer"

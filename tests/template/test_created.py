@@ -23,6 +23,7 @@ ALARMS = {
     "WrongSecretAlarm",
     "ConversionAlarm",
     "ErrorsAlarm",
+    "UnavailableAlarm",
     "ThrottlesAlarm",
 }
 STACK = "otp-feedback-test"

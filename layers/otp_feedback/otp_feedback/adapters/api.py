@@ -286,6 +286,10 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
     message: Annotated[MessageNumber, Meta(description="The message that was acted on.")]
     confirmed_at: Timestamp
     reference: Reference | None = None
+    change_password: (
+        Annotated[bool, Meta(description="Only with action password, and then true: have the user set a new one.")]
+        | None
+    ) = None
 
     @classmethod
     def of(cls, verification: Verification) -> "ConfirmedAnswer":
@@ -300,6 +304,7 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
             message=confirmation.message,
             confirmed_at=timestamp(confirmation.at),
             reference=verification.reference,
+            change_password=True if verification.action is Action.PASSWORD else None,
         )
 
 

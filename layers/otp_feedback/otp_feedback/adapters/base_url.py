@@ -5,6 +5,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 
@@ -26,12 +28,15 @@ class BaseUrl:
         Its `public_base_url` goes before everything else.
     ssm
         Makes a client; called for direct invocations alone, which no host name comes with.
+    time_left
+        Tells the seconds that are left; nothing is read that might outlast them.
     """
 
-    def __init__(self, settings: Settings, ssm: "SsmClientFactory") -> None:
+    def __init__(self, settings: Settings, ssm: "SsmClientFactory", time_left: TimeLeft = unlimited) -> None:
         self._fixed = settings.public_base_url
         self._parameter = settings.base_url_parameter
         self._ssm = ssm
+        self._time_left = time_left
         self._read: tuple[float, str] | None = None
 
     def of_request(self, domain_name: str) -> str:
@@ -54,6 +59,8 @@ class BaseUrl:
         return self._read[1]
 
     def _fetch(self, name: str) -> str:
+        if self._time_left() < LONGEST_CALL_S:
+            raise Unavailable
         try:
             return str(self._ssm().get_parameter(Name=name)["Parameter"]["Value"]).rstrip("/")
         except (BotoCoreError, ClientError) as error:

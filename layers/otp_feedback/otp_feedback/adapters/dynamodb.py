@@ -29,7 +29,7 @@ from otp_feedback.adapters.records import (
 )
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.limits import SLOTS, Limits, Windows
+from otp_feedback.domain.limits import DAY_MS, SLOTS, Limits, Windows
 from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
 
@@ -122,7 +122,8 @@ class DynamoDBStore:
     def reserve_limit_key(
         self, limit_key: bytes, now: int, windows: Windows, writer: str
     ) -> Recipient | Refused[Recipient]:
-        return self._reserve_window(limit_key_key(limit_key), windows, _Slots(windows.daily), now, writer)
+        slots = _Slots(windows.daily, ttl=(now + 2 * DAY_MS) // 1000)
+        return self._reserve_window(limit_key_key(limit_key), windows, slots, now, writer)
 
     def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
         self._release_window(limit_key_key(limit_key), windows.daily, writer)
@@ -416,12 +417,13 @@ class DynamoDBStore:
         )
         limits = {f":w{slot}": now - window for slot, window in windows.by_slot()}
         empty = {":emptys": 0, ":emptyv": NOBODY} if shifts else {}
+        keep, kept = (", #ttl = :ttl", {":ttl": slots.ttl}) if slots.ttl is not None else ("", {})
         try:
             item = self._update(
                 key,
-                f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :writer",
+                f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :writer{keep}",
                 f"(attribute_not_exists(#rb) OR #rb <> :writer) AND {conditions}{condition}",
-                {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **limits, **values},
+                {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **kept, **limits, **values},
             )
         except ConditionFailed as failed:
             return _own_or_refused(failed.item, "rb", writer, read_recipient)
@@ -524,6 +526,7 @@ class DynamoDBStore:
 class _Slots:
     count: int
     holder: str = NOBODY
+    ttl: int | None = None
 
 
 def _own_or_refused[T](item: Item | None, field: str, writer: str, read: Callable[[Item], T]) -> T | Refused[T]:

@@ -240,11 +240,17 @@ class HttpFunction:
             return route(request)
         except Problem as problem:
             request.journal.note(outcome=problem.name, field=getattr(problem, "field", None))
+            if isinstance(problem, Unavailable):
+                request.journal.count("Unavailable")
             return problem_reply(problem)
         except ConfigurationError as error:
             self._logger.exception("misconfigured", extra={"variable": error.variable})
             request.journal.note(outcome="misconfigured")
-            return problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
+        except Exception:
+            self._logger.exception("fault")
+            request.journal.note(outcome="fault")
+        request.journal.count("Fault")
+        return problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
 
     def _not_found(self, _error: Exception) -> Response[str]:
         return _response(problem_reply(NotFound()))
@@ -252,5 +258,8 @@ class HttpFunction:
 
 def _response(reply: Reply) -> Response[str]:
     return Response(
-        status_code=reply.status, content_type=reply.content_type, body=reply.body, headers=dict(reply.headers)
+        status_code=reply.status,
+        content_type=reply.content_type,
+        body=reply.body,
+        headers={"Cache-Control": "no-store", **reply.headers},
     )

@@ -48,7 +48,8 @@ class RequestJournal:
             self._counts[metric] += value
 
     def gauge(self, metric: str, value: int) -> None:
-        self._gauges[metric] = max(value, self._gauges.get(metric, 0))
+        with self._lock:
+            self._gauges[metric] = max(value, self._gauges.get(metric, 0))
 
     def write(self) -> None:
         """Write the line, and the metrics in CloudWatch's embedded metric format."""

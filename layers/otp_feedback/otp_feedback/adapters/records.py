@@ -10,12 +10,10 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.limits import SLOTS
 from otp_feedback.domain.secret import Mac, decode_id
 from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
-from otp_feedback.usecases.ports import Recipient
+from otp_feedback.usecases.ports import OUTBOX_SHARDS, Recipient
 
 Item = dict[str, Any]
 """An item in DynamoDB's typed JSON."""
-
-OUTBOX_SHARDS = 16
 
 _serializer = TypeSerializer()
 _deserializer = TypeDeserializer()

@@ -20,6 +20,7 @@ _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _HTTPS_URL = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
+_KEYWORD = re.compile(r"[^\W_]+( [^\W_]+)*")
 _APP_HASH = re.compile(r"[A-Za-z0-9+/]{11}", re.ASCII)
 
 
@@ -119,7 +120,7 @@ def _policy(read: "_Reader") -> Policy:
         domain=read.matching("OTP_DOMAIN", _DOMAIN, "must be a domain in lower case, without a scheme"),
         app_hash=read.matching("OTP_APP_HASH", _APP_HASH, "must be the 11 characters of Android's SMS Retriever"),
         templates=_templates(read),
-        reply_keyword=read.text("OTP_REPLY_KEYWORD"),
+        reply_keyword=read.matching("OTP_REPLY_KEYWORD", _KEYWORD, "must be words of letters and digits"),
         test_recipients=_test_recipients(read),
     )
 

@@ -44,7 +44,7 @@ FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
 _MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
-_MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _WHATSAPP = "whatsapp:"
 
@@ -247,12 +247,12 @@ class TwilioClient:
     def _call(
         self, method: str, path: str, deadline: float, form: Mapping[str, str] | None = None
     ) -> _Answer | _NoAnswer:
-        if deadline <= time.monotonic():
-            return _NoAnswer("no-time", sent=False)
         try:
             credentials = self._credentials()
         except Unavailable:
             return _NoAnswer("credentials", sent=False)
+        if deadline <= time.monotonic():
+            return _NoAnswer("no-time", sent=False)
         account = quote(credentials.account_sid, safe="")
         try:
             response = self._http.request(
@@ -318,7 +318,7 @@ def _create_outcome(answer: _Answer | _NoAnswer) -> CreateOutcome:
         return SendUnknown()
     if answer.status < 300:
         sid = answer.document.get("sid")
-        return Created(sid) if isinstance(sid, str) and _MESSAGE_SID.fullmatch(sid) else SendUnknown()
+        return Created(sid) if isinstance(sid, str) and MESSAGE_SID.fullmatch(sid) else SendUnknown()
     # A redirect, too, says that the request was not fulfilled (RFC 9110, 15.4), and a wrong base URL must be noticed.
     return CreateRefused(answer.code)
 

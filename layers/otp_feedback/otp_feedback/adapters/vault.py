@@ -1,6 +1,7 @@
 """The stack's one secret: the root of its keys, and Twilio's credentials."""
 
 import json
+import logging
 import threading
 import time
 from dataclasses import dataclass, field
@@ -8,6 +9,8 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.twilio import TwilioCredentials
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 from otp_feedback.domain.secret import Keys
@@ -15,8 +18,13 @@ from otp_feedback.domain.secret import Keys
 CACHE_S = 300
 """Seconds after which the secret is read again, so that mended credentials and rotated keys arrive by themselves."""
 
-REFRESH_PAUSE_S = 10
+RETRY_S = 10
+"""Seconds after which a reading that failed is tried again."""
+
+REFRESH_PAUSE_S = 1
 """Seconds between two reads that an unknown key id asks for, so that bad records cannot drive up the reads."""
+
+_log = logging.getLogger(__name__)
 
 EMULATOR_ACCOUNT = "AC" + "0" * 32
 EMULATOR_TOKEN = "12345"  # noqa: S105 - Twilio's own documented test value
@@ -49,12 +57,17 @@ class SecretVault:
         The secret's exact ARN.
     emulated
         Whether Twilio is the laptop's emulator: only then its well-known credentials are taken.
+    time_left
+        Tells the seconds that are left; the secret is not read where that might outlast them.
     """
 
-    def __init__(self, client: SecretsManagerClient, arn: str, *, emulated: bool = False) -> None:
+    def __init__(
+        self, client: SecretsManagerClient, arn: str, *, emulated: bool = False, time_left: TimeLeft = unlimited
+    ) -> None:
         self._client = client
         self._arn = arn
         self._emulated = emulated
+        self._time_left = time_left
         self._lock = threading.Lock()
         self._secret: StackSecret | None = None
         self._read_at = 0.0
@@ -79,12 +92,23 @@ class SecretVault:
 
     def _current(self, max_age_s: float) -> StackSecret:
         with self._lock:
-            if self._secret is None or time.time() - self._read_at >= max_age_s:
-                self._secret = self._read()
-                self._read_at = time.time()
+            if self._secret is None:
+                self._secret, self._read_at = self._read(), time.time()
+            elif time.time() - self._read_at >= max_age_s:
+                self._refresh(self._secret)
             return self._secret
 
+    def _refresh(self, known: StackSecret) -> None:
+        """Read the secret again; one that was good stays good where it cannot be read, for a while."""
+        try:
+            self._secret, self._read_at = self._read(), time.time()
+        except (Unavailable, ConfigurationError) as error:
+            _log.warning("the stack's secret could not be read again: %s", error)
+            self._secret, self._read_at = known, time.time() - CACHE_S + RETRY_S
+
     def _read(self) -> StackSecret:
+        if self._time_left() < LONGEST_CALL_S:
+            raise Unavailable
         try:
             text = self._client.get_secret_value(SecretId=self._arn)["SecretString"]
         except (BotoCoreError, ClientError) as error:

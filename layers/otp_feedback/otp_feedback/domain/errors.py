@@ -49,8 +49,8 @@ class Problem(OtpFeedbackError):
     name: ClassVar[str]
     detail: ClassVar[str]
 
-    def __init__(self) -> None:
-        super().__init__(self.detail)
+    def __init__(self, more: str = "") -> None:
+        super().__init__(f"{self.detail} {more}".strip())
 
 
 class MalformedRequest(Problem):
@@ -68,7 +68,7 @@ class MalformedRequest(Problem):
     detail = "The request cannot be used."
 
     def __init__(self, field: str, reason: str) -> None:
-        super().__init__()
+        super().__init__(f"{field} {reason}.")
         self.field = field
         self.reason = reason
 
@@ -170,7 +170,7 @@ class WrongSecret(Problem):
     detail = "The secret is wrong."
 
     def __init__(self, attempts_left: int) -> None:
-        super().__init__()
+        super().__init__(f"{attempts_left} attempts are left.")
         self.attempts_left = attempts_left
 
 
@@ -194,7 +194,7 @@ class TooManyMessages(Problem):
     detail = "Too many messages were sent."
 
     def __init__(self, retry_after_s: int | None = None) -> None:
-        super().__init__()
+        super().__init__("" if retry_after_s is None else f"Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s
 
 
@@ -211,7 +211,7 @@ class MessageRejected(Problem):
     detail = "Twilio refused the message."
 
     def __init__(self, code: int | None) -> None:
-        super().__init__()
+        super().__init__("" if code is None else f"Its code is {code}.")
         self.code = code
 
 
@@ -228,5 +228,5 @@ class Unavailable(Problem):
     detail = "The service is not available at the moment."
 
     def __init__(self, retry_after_s: int = 1) -> None:
-        super().__init__()
+        super().__init__(f"Try again in {retry_after_s} s.")
         self.retry_after_s = retry_after_s

@@ -31,7 +31,7 @@ class Windows:
 
     def by_slot(self) -> tuple[tuple[int, int], ...]:
         """Pairs of a slot and its window: what stands in that slot must be that many milliseconds old."""
-        longest = {0: self.interval_s * 1000}
+        longest = {0: self.interval_s * 1000} if self.interval_s else {}
         for slot, window in ((self.hourly - 1, HOUR_MS), (self.daily - 1, DAY_MS)):
             longest[slot] = max(window, longest.get(slot, 0))
         return tuple(longest.items())

@@ -38,7 +38,7 @@ class PhoneNumber:
 
     @property
     def masked(self) -> str:
-        """The number for logs: its country code and last two digits."""
+        """The number for logs: its first two and last two digits."""
         return mask(self.e164)
 
     @override

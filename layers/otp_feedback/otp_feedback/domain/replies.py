@@ -2,8 +2,9 @@
 
 import unicodedata
 
-OPT_OUT_KEYWORDS = frozenset(
+CONTROL_WORDS = frozenset(
     {"stop", "unsubscribe", "end", "quit", "stopall", "stop all", "cancel", "revoke", "optout", "opt out"}
+    | {"help", "info", "start", "unstop"}
 )
 """https://help.twilio.com/articles/223134027-Twilio-support-for-opt-out-keywords-SMS-STOP-filtering-"""
 
@@ -17,7 +18,7 @@ def normalized(text: str) -> str:
 
 def opts_out(body: str) -> bool:
     """Whether a message is one of the keywords that Twilio takes for opting out."""
-    return normalized(body).strip(" .!") in OPT_OUT_KEYWORDS
+    return normalized(body).strip(" .!") in CONTROL_WORDS
 
 
 def holds_keyword(body: str, keyword: str | None) -> bool:

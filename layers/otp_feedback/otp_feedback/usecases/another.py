@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
+    Expired,
     IdempotencyConflict,
     Locked,
     TooManyMessages,
@@ -54,7 +55,8 @@ def send_another(
 ) -> Sent:
     """Send the next message of a verification.
 
-    An expired verification may have another message too: its attempts go on where they stood.
+    An expired verification may have another message too, as long as its record outlives it: its attempts go on where
+    they stood.
 
     Raises
     ------
@@ -71,6 +73,8 @@ def send_another(
         journal.note(replayed="yes")
         return answer
     _require_open(verification, out.clock())
+    if out.policy.record_ttl(verification.created_at) * 1000 < out.clock() + out.policy.lifetime_s * 1000:
+        raise Expired
     if verification.latest.number >= out.policy.max_messages:
         raise TooManyMessages
     sent = dispatch(out, _draft(out, keys, verification, request, number, origin, idempotency), journal)

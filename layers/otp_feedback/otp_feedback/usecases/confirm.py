@@ -18,9 +18,9 @@ from otp_feedback.domain.errors import (
     WrongSecret,
 )
 from otp_feedback.domain.secret import Keys, RandomBytes, Secret, encode_id, parse_link_id
-from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Vault
-from otp_feedback.usecases.report import Reporting, report_inline, settle
+from otp_feedback.usecases.report import Reporting, report_inline
 from otp_feedback.usecases.sending import recipient_id
 
 CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
@@ -78,7 +78,9 @@ def check(
             confirmed = _confirm(inbound, verification_id, confirming, writer, journal)
             if confirmed is not None:
                 return _after_confirming(inbound, keys, confirmed, journal)
-        _report_late(inbound, verification_id, message, journal)
+        _report_late(inbound, reserved, message, journal)
+    if not matching and keys.unknown_key_ids(reserved.macs.values()):
+        raise Unavailable
     if not matching:
         store.add_failure(recipient_id(keys, reserved.to))
     raise _counted(_missed(reserved, clock()), journal)
@@ -131,10 +133,11 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
     Problem
         Not confirmed; which one says why.
     """
+    keys = inbound.vault.keys()
     written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Verification):
         journal.count("Confirmed")
-        return _after_confirming(inbound, inbound.vault.keys(), written, journal)
+        return _after_confirming(inbound, keys, written, journal)
     return _answer_again(inbound, written.current, confirming, journal)
 
 
@@ -170,7 +173,7 @@ def _answer_again(
         message = _named(current, number)
         if message.is_live(inbound.reporting.clock()):
             raise problem
-        _report_late(inbound, current.verification_id, message, journal)
+        _report_late(inbound, current, message, journal)
         problem = Expired()
     raise _counted(problem, journal)
 
@@ -204,9 +207,6 @@ def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, jou
     if confirmation.proof is not Proof.SENDER:
         _reset_failures(inbound, keys, confirmed, journal)
     message = confirmed.messages[confirmation.message]
-    if confirmed.is_test:
-        settle(inbound.reporting, confirmed, message, Feedback.NONE)
-        return confirmed.with_feedback(message.number, Feedback.NONE)
     settled = report_inline(inbound.reporting, confirmed, message, journal)
     return confirmed.with_feedback(message.number, settled)
 
@@ -219,11 +219,12 @@ def _reset_failures(inbound: Inbound, keys: Keys, confirmed: Verification, journ
         journal.note(reset="unavailable")
 
 
-def _report_late(inbound: Inbound, verification_id: str, message: Message, journal: Journal) -> None:
+def _report_late(inbound: Inbound, verification: Verification, message: Message, journal: Journal) -> None:
     """The message arrived and was acted on, though too late to confirm: Twilio shall know."""
-    if not inbound.reporting.policy.report_late_actions:
+    if verification.is_test or not inbound.reporting.policy.report_late_actions:
         return
-    written = inbound.reporting.store.report_late(verification_id, message, inbound.reporting.clock())
+    now = inbound.reporting.clock()
+    written = inbound.reporting.store.report_late(verification.verification_id, message, now)
     if isinstance(written, Verification):
         journal.count("FeedbackDeferred")
         journal.note(late=message.number)

@@ -50,7 +50,7 @@ def redact(twilio: Twilio, callback: StatusCallback, journal: Journal) -> None:
 def track_delivery(store: Store, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
     """Store a delivery state; late, repeated, foreign and unknown callbacks change nothing."""
     journal.note(verification=callback.verification_id, number=callback.number, sid=callback.sid)
-    journal.note(status=callback.status)
+    journal.note(message_status=callback.status, twilio_code=callback.error_code)
     delivery = delivery_from_twilio(callback.status) or Delivery.ACCEPTED
     written = store.advance_message(
         callback.verification_id, callback.number, delivery, clock(), callback.sid, callback.error_code, callback.sender

@@ -10,6 +10,9 @@ from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.secret import Keys, Mac
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
 
+OUTBOX_SHARDS = 16
+"""Shards of the outbox's index: a due report stands in one of them, by its verification's id."""
+
 Clock = Callable[[], int]
 """The time now, epoch milliseconds."""
 
@@ -36,7 +39,7 @@ class Recipient:
     sends
         Epoch milliseconds of the last sends, newest first.
     holders
-        What each of these sends was for, as `send_holder` writes it.
+        What each of these sends was for.
     failures
         Consecutive wrong guesses.
     last_confirmed_at

@@ -13,6 +13,9 @@ from otp_feedback.usecases.ports import Confirming, Journal
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
 WHATSAPP = "whatsapp:"
+NOTHING = ("-", 0)
+"""What an inbound message or call is bound to that answers no verification."""
+
 REPLIED = frozenset({Action.REPLY})
 
 
@@ -46,20 +49,28 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
     """Put an inbound message or call to the verification that it answers, and confirm that.
 
     Returns whether it answered one; what does not is for the user's own application.
-    The inbound SID is bound to its verification before anything is confirmed, so a webhook that Twilio repeats,
-    after a crash too, can only go on with the same one.
+    The inbound SID is bound to its verification, or to none, before anything is confirmed: a webhook that is repeated,
+    after a crash or by somebody who recorded it, can only go on with the same.
     """
     journal.note(inbound=reply.sid)
     if reply.opted_out or (reply.body is not None and opts_out(reply.body)):
         journal.note(ignored="opt-out")
         return False
+    e164 = _number_of(reply)
+    if e164 is None:
+        journal.note(ignored="no-number")
+        return False
+    journal.note(to=mask(e164))
+    if reply.body is not None and not holds_keyword(reply.body, inbound.reporting.policy.reply_keyword):
+        journal.note(ignored="no-keyword")
+        return False
     store = inbound.reporting.store
     target = store.bound_inbound(reply.sid)
     if target is None:
-        found = _find(inbound, reply, journal)
-        if found is None:
-            return False
-        target = store.bind_inbound(reply.sid, *found)
+        target = store.bind_inbound(reply.sid, *_find(inbound, reply, e164))
+    if target == NOTHING:
+        journal.note(ignored="no-match")
+        return False
     verification_id, number = target
     journal.note(verification=verification_id)
     try:
@@ -72,26 +83,23 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
     return True
 
 
-def _find(inbound: Inbound, reply: Reply, journal: Journal) -> tuple[str, int] | None:
-    """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
+def _number_of(reply: Reply) -> str | None:
     try:
-        number = parse_number(reply.sender.removeprefix(WHATSAPP), "From")
+        return parse_number(reply.sender.removeprefix(WHATSAPP), "From").e164
     except MalformedRequest:
-        journal.note(ignored="no-number")
         return None
-    journal.note(to=mask(number.e164))
-    if not holds_keyword(reply.body or "", inbound.reporting.policy.reply_keyword) and reply.body is not None:
-        journal.note(ignored="no-keyword")
-        return None
+
+
+def _find(inbound: Inbound, reply: Reply, e164: str) -> tuple[str, int]:
+    """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
     candidates = [
         (message, verification)
-        for verification in _awaiting(inbound, number.e164)
+        for verification in _awaiting(inbound, e164)
         for message in verification.messages.values()
         if _answers(reply, verification, message)
     ]
     if not candidates:
-        journal.note(ignored="no-match")
-        return None
+        return NOTHING
     now = inbound.reporting.clock()
     message, verification = max(candidates, key=lambda pair: _preference(pair[0], now))
     return verification.verification_id, message.number

@@ -169,10 +169,10 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         Nothing was sent; which one says why.
     """
     writer = encode_id(out.random_bytes(8))
-    answer = _reserve_budgets(out, draft, writer)
-    if answer is not None:
+    reserved = _reserve_budgets(out, draft, writer)
+    if isinstance(reserved, Sent):
         journal.note(replayed="yes")
-        return answer
+        return reserved
     refused = draft.write(writer)
     if refused is not None:
         _release_budgets(out, draft, writer)
@@ -180,6 +180,8 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
     if draft.outgoing is None:
         journal.note(sid=draft.message.sid)
         return answer_again(draft.message, draft.verification.verification_id)
+    if reserved and out.spend is not None:
+        out.spend.add(out.clock())
     sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
         draft.undo(writer)
@@ -188,10 +190,11 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
     return sent
 
 
-def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
+def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | bool:
     """Take a slot of the limit key's budget and one of the recipient's.
 
-    Returns the answer of the request with the same Idempotency-Key where that one holds the recipient's slot.
+    Returns whether the send counts for the stack's hourly cap; or, where the request with the same Idempotency-Key
+    holds the recipient's slot, the answer of that one.
 
     Raises
     ------
@@ -201,15 +204,14 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
         The request that holds the slot does not get on.
     """
     if not draft.limited:
-        return None
+        return False
     _reserve_limit_key(out, draft, writer)
     limits = out.policy.limits
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
     reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
-        _require_within_cap(out, draft, reserved, writer)
-        return None
+        return _require_within_cap(out, draft, reserved, writer)
     _release_limit_key(out, draft, writer)
     current = reserved.current or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
@@ -219,14 +221,19 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     raise _too_many(limits.recipient, current, now)
 
 
-def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> None:
-    """Who has confirmed something before is no stranger that a pump could have made up."""
+def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> bool:
+    """Whether the send counts for the cap: who has confirmed something before is no stranger that a pump made up."""
     if out.spend is None or recipient.last_confirmed_at is not None:
-        return
-    wait_s = out.spend.wait_s(out.clock())
+        return False
+    try:
+        wait_s = out.spend.wait_s(out.clock())
+    except Unavailable:
+        _release_budgets(out, draft, writer)
+        raise
     if wait_s:
         _release_budgets(out, draft, writer)
         raise TooManyMessages(retry_after_s=wait_s)
+    return True
 
 
 def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
@@ -369,8 +376,6 @@ def _send(
         Twilio refused the message.
     """
     outcome = out.twilio.create_message(outgoing, CREATE_DEADLINE_S)
-    if out.spend is not None and isinstance(outcome, Created | SendUnknown):
-        out.spend.add(out.clock())
     match outcome:
         case Created(sid):
             journal.count("Sent")

@@ -45,7 +45,7 @@ class SpendMeter:
         return -(-(self._hour + HOUR_MS - now) // 1000)
 
     def add(self, now: int) -> None:
-        """Count a message that was sent, or may have been."""
+        """Count a message that is about to be sent."""
         self._turn_to(now)
         self._pending += 1
 

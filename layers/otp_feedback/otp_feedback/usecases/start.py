@@ -105,7 +105,8 @@ def _draft(
     replay: Replay,
 ) -> Draft:
     fixed = fixed_secret(out.policy, number.e164, request.action, request.secret)
-    secret = fixed or choose_secret(out, request.action, request.secret, request.sid)
+    secret = choose_secret(out, request.action, request.secret, request.sid)
+    secret = fixed or secret
     message = new_message(out, keys, verification_id, 1, secret)
     needs_sending = request.sid is None and fixed is None
     if not needs_sending:

@@ -1,0 +1,125 @@
+"""Dependencies that fail for long, and at every call.
+
+Promises 5 and 7: nothing that was confirmed goes unreported; nothing is confirmed, sent or reported because something
+failed, and no limit is skipped.
+"""
+
+from collections import Counter
+from typing import Any, override
+
+import pytest
+
+from otp_feedback.domain.backoff import CAP_MS
+from otp_feedback.domain.breaker import OPEN_AFTER, OPEN_FOR_MS
+from otp_feedback.domain.verification import Feedback, State, Verification
+from otp_feedback.usecases.ports import FeedbackAccepted, FeedbackDeferred, FeedbackOutcome
+from tests.promises.executor import Executor
+from tests.promises.races_arena import POLICY, RUN_MS, Arena, Twilio
+
+OUTAGE_MS = 6 * 3_600_000
+WORKERS = 20
+BEGUN_WITHIN_MS = 40_000
+"""What `retry_feedback` has: so many reports at a time, and none begun in the last 20 s of its minute."""
+
+ANSWER_MS = 200
+
+
+class FailingTwilio(Twilio):
+    """Takes reports in 200 ms, or while it is down never answers: each then takes the whole of its deadline."""
+
+    arena: Arena
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.down = True
+        self.tries = 0
+        self.at_a_time = 1
+
+    @override
+    def post_feedback(self, sid: str, deadline_s: float) -> FeedbackOutcome:
+        self.tries += 1
+        taken_ms = deadline_s * 1000 if self.down else ANSWER_MS
+        self.arena.now += int(taken_ms / self.at_a_time)
+        if self.down:
+            return FeedbackDeferred("timeout")
+        self.reported.append(sid)
+        return FeedbackAccepted()
+
+
+class Outage:
+    """Minute after minute of a stack whose Twilio takes no reports, and then does again."""
+
+    def __init__(self) -> None:
+        self.twilio = FailingTwilio()
+        self.arena = self.twilio.arena = Arena(Executor(), twilio=self.twilio)
+        self.began = self.arena.now
+        self.inline = 0
+
+    def confirm(self) -> int:
+        """Somebody starts and confirms; returns the milliseconds that the confirmation took."""
+        verification_id, _, code = self.arena.started()
+        asked, tries = self.arena.now, self.twilio.tries
+        answer = self.arena.check(verification_id, code)
+        assert isinstance(answer, Verification)
+        assert answer.state is State.CONFIRMED
+        self.inline += self.twilio.tries - tries
+        return self.arena.now - asked
+
+    def run_outbox(self) -> None:
+        """The schedule's minute, with 20 reports at a time."""
+        self.twilio.at_a_time = WORKERS
+        last = self.arena.now + BEGUN_WITHIN_MS
+        self.arena.retry(lambda: self.arena.now >= last)
+        self.twilio.at_a_time = 1
+
+    def wait_for_minute(self) -> None:
+        """Time passes until the next minute begins."""
+        self.arena.now += RUN_MS - (self.arena.now - self.began) % RUN_MS
+
+    def records(self) -> list[dict[str, Any]]:
+        """All verifications as they are stored."""
+        return [item for key, item in self.arena.client.items.items() if key.startswith("V#")]
+
+
+def live_through(actions: int) -> Outage:
+    """Twilio takes no reports for six hours, in which so many actions are confirmed, in crowds each minute."""
+    outage = Outage()
+    minutes = OUTAGE_MS // RUN_MS
+    took: Counter[int] = Counter()
+    for minute in range(minutes):
+        outage.run_outbox()
+        for _ in range(actions * (minute + 1) // minutes - actions * minute // minutes):
+            took[outage.confirm()] += 1
+        outage.wait_for_minute()
+
+    assert sum(took.values()) == actions
+    assert took.keys() <= {0, POLICY.feedback_timeout_ms}
+    assert took[POLICY.feedback_timeout_ms] == outage.inline <= OPEN_AFTER + OUTAGE_MS / OPEN_FOR_MS
+    assert outage.twilio.reported == []
+    assert all("feedback_shard" in item and "ttl" not in item for item in outage.records())
+    return outage
+
+
+@pytest.mark.parametrize("actions", [500, pytest.param(2000, marks=pytest.mark.heavy)])
+def test_six_hours_without_twilio_lose_nothing(actions: int):
+    """Promise 5: 500 actions (2,000 in the nightly profile) are confirmed while Twilio is down for six hours.
+
+    Every user is answered at once; now and then one waits the second of the inline report, by which the breaker sees
+    whether Twilio is back. Afterwards each is reported once, the last one within the backoff's five minutes and two
+    runs of the schedule.
+    """
+    outage = live_through(actions)
+    outage.twilio.down = False
+    recovered = outage.arena.now
+    while any("feedback_shard" in item for item in outage.records()):
+        assert outage.arena.now <= recovered + CAP_MS + RUN_MS
+        outage.run_outbox()
+        outage.wait_for_minute()
+
+    assert Counter(Counter(outage.twilio.reported).values()) == {1: actions}
+    for item in outage.records():
+        message = outage.arena.store.read(item["pk"]["S"].removeprefix("V#"))
+        assert message is not None
+        assert message.messages[1].feedback is Feedback.REPORTED
+        assert message.messages[1].sid in outage.twilio.reported
+        assert "ttl" in item
