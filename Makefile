@@ -40,7 +40,7 @@ dev: setup ## Run the laptop stack until Ctrl-C
 	@exec $(PY) -m local dev
 
 test: setup ## Run the tests (ARGS="-k confirm" chooses)
-	$(PY) -m pytest -n 2 $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 test-browser: setup ## Use the pages in a headless Chromium (Debian's package, or CHROMIUM=/path); leaves .cache/screenshots
 	$(PY) -m pytest -m browser -n 2 --dist loadfile tests/browser $(ARGS)

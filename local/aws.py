@@ -4,13 +4,17 @@ import itertools
 import json
 import os
 import threading
-from collections.abc import Iterable
+from base64 import b64decode
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 import boto3
 from botocore.config import Config
+from moto.dynamodb.models import dynamodb_backends
+from moto.dynamodb.models.dynamo_type import DynamoType
+from moto.dynamodb.models.table import Table
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.wrappers import Response
 
@@ -82,6 +86,19 @@ class AwsServer:
                 references[logical_id] = f"{BASE_URL_PARAMETER}/{logical_id}"
         return references
 
+    def items(self, table_name: str) -> list[dict[str, Any]]:
+        """All of a table's items, as a Scan would give them, in a hundredth of the time that moto takes for one."""
+        with _lock:
+            return [_typed(item.attrs) for item in self._table(table_name).all_items()]
+
+    def empty(self, table_name: str) -> None:
+        """Delete all of a table's items."""
+        with _lock:
+            self._table(table_name).items.clear()
+
+    def _table(self, name: str) -> Table:
+        return dynamodb_backends[self.account_id][REGION].get_table(name)
+
     def stop(self) -> None:
         """Close the address. Idempotent."""
         self.listener.stop()
@@ -107,6 +124,20 @@ class AwsServer:
                 return list(moto(environ, start_response))
 
         return serve
+
+
+def _typed(attributes: Mapping[str, DynamoType]) -> dict[str, Any]:
+    return {name: {attribute.type: _value(attribute)} for name, attribute in attributes.items()}
+
+
+def _value(attribute: DynamoType) -> object:
+    match attribute.value:
+        case dict() as members:
+            return _typed(members)
+        case list() as members:
+            return [{each.type: _value(each)} if isinstance(each, DynamoType) else each for each in members]
+        case value:
+            return b64decode(value) if attribute.is_binary() and isinstance(value, str) else value
 
 
 def _name_of_call(environ: WSGIEnvironment) -> str:

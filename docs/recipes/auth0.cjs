@@ -12,6 +12,15 @@ async function call(event, path, body) {
   });
 }
 
+// What fails in here is logged by its kind alone and keeps no user out.
+async function harmless(step, action) {
+  try {
+    await action();
+  } catch (error) {
+    console.warn(`${step} failed: ${error?.name}`);
+  }
+}
+
 // `store` is yours: something that both Actions reach and that keeps a user's verification for ten minutes.
 exports.onExecuteCustomPhoneProvider = async (event, api, store) => {
   const { recipient, code, delivery_method: method } = event.notification;
@@ -19,11 +28,14 @@ exports.onExecuteCustomPhoneProvider = async (event, api, store) => {
   const answer = await call(event, "/verifications", { to: recipient, action: "caller", secret: code });
   if (answer.status >= 500) return api.notification.retry("OTP Feedback is not available");
   if (!answer.ok) return api.notification.drop((await answer.json()).detail);
-  await store.set(event.user.user_id, (await answer.json()).verification_id);
+  const { verification_id: verification } = await answer.json();
+  await harmless("remembering", () => store.set(event.user.user_id, verification));
 };
 
 exports.onExecutePostLogin = async (event, api, store) => {
   const byPhone = event.authentication?.methods?.some((each) => ["phone", "sms", "mfa"].includes(each.name));
-  const verification = byPhone && (await store.get(event.user.user_id));
-  if (verification) await call(event, `/verifications/${verification}/confirm`, { message: 1 }).catch(() => undefined);
+  await harmless("confirming", async () => {
+    const verification = byPhone && (await store.get(event.user.user_id));
+    if (verification) await call(event, `/verifications/${verification}/confirm`, { message: 1 });
+  });
 };

@@ -29,6 +29,16 @@ async function isFromSupabase(secret, headers, body) {
   return false;
 }
 
+// What fails in here is logged by its kind alone and keeps no user out.
+async function harmless(step, action) {
+  try {
+    await action();
+  } catch (error) {
+    console.warn(`${step} failed: ${error?.name}`);
+  }
+}
+
+// `env.verifications` is yours: something that keeps a user's verification for ten minutes.
 export async function sendSmsHook(request, env) {
   const body = await request.text();
   if (!(await isFromSupabase(env.HOOK_SECRET, request.headers, body))) return new Response("{}", { status: 401 });
@@ -39,12 +49,15 @@ export async function sendSmsHook(request, env) {
     const { detail } = await answer.json();
     return Response.json({ error: { http_code: answer.status, message: detail } });
   }
-  await env.verifications.set(user.id, (await answer.json()).verification_id);
+  const { verification_id: verification } = await answer.json();
+  await harmless("remembering", () => env.verifications.set(user.id, verification));
   return Response.json({});
 }
 
 // Call it where `verifyOtp` has succeeded, with the user's id.
 export async function confirmed(userId, env) {
-  const verification = await env.verifications.get(userId);
-  if (verification) await call(env, `/verifications/${verification}/confirm`, { message: 1 });
+  await harmless("confirming", async () => {
+    const verification = await env.verifications.get(userId);
+    if (verification) await call(env, `/verifications/${verification}/confirm`, { message: 1 });
+  });
 }

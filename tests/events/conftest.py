@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from itertools import batched
 from typing import Any, Protocol
 
 import msgspec
@@ -39,17 +38,14 @@ class Stage:
 
     def prepare(self, chosen: Iterable[Fixture]) -> None:
         """Clear the stage and put on it what these fixtures refer to."""
-        deletions = [{"DeleteRequest": {"Key": {"pk": item["pk"]}}} for item in self.items()]
-        for some in batched(deletions, 25, strict=False):
-            self._client.batch_write_item(RequestItems={self.stack.table_name: some})
+        self.stack.aws.empty(self.stack.table_name)
         self.stack.twilio.clear()
         self._seeder.seed(chosen)
         self._requests = len(self.stack.twilio.requests())
 
     def items(self) -> list[dict[str, Any]]:
         """All items of the table."""
-        items: list[dict[str, Any]] = self._client.scan(TableName=self.stack.table_name)["Items"]
-        return sorted(items, key=lambda item: item["pk"]["S"])
+        return self.stack.aws.items(self.stack.table_name)
 
     def messages_asked_for(self) -> int:
         """How many messages Twilio was asked for since the stage was set."""

@@ -60,14 +60,12 @@ class Loop:
         self.stack = stack
         self._api = httpx.Client(base_url=stack.api_url, trust_env=False, timeout=30)
         self._twilio = httpx.Client(base_url=stack.twilio_url, trust_env=False, timeout=30)
-        self._dynamodb = stack.aws.dynamodb()
         self._faulty = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._dynamodb.close()
         self._twilio.close()
         self._api.close()
 
@@ -78,8 +76,7 @@ class Loop:
             yield self
         finally:
             self._twilio.delete("/_emulator")
-            for pk in self.scan():
-                self._dynamodb.delete_item(TableName=self.stack.table_name, Key={"pk": {"S": pk}})
+            self.stack.aws.empty(self.stack.table_name)
             if self._faulty:
                 self.advance(31)  # a circuit breaker that faults have opened lets the next report through
             self._faulty = False
@@ -255,8 +252,7 @@ class Loop:
 
     def scan(self) -> dict[str, Any]:
         """The whole table, by key."""
-        pages = self._dynamodb.get_paginator("scan").paginate(TableName=self.stack.table_name, ConsistentRead=True)
-        return {item["pk"]["S"]: item for page in pages for item in page["Items"]}
+        return {item["pk"]["S"]: item for item in self.stack.aws.items(self.stack.table_name)}
 
     def record(self, verification_id: str) -> dict[str, Any]:
         """A verification's item."""

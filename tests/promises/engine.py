@@ -137,7 +137,8 @@ class Participant:
     event
         What happens in its one step, where it is none.
     loses
-        The number of the call whose answer is lost, so that it is sent again, as a call of its own; 0 for none.
+        The number of the write whose answer is lost, so that it is sent again, as a call of its own; 0 for none. Where
+        what the others did makes another call of it that is no write, nothing is lost.
     echoes
         Another participant, by its index, and the number of a call of its: this one's only step is that very request,
         which was on its way all the time and arrives at some later moment, once more.
@@ -255,8 +256,10 @@ class _Replay(Boundary):
     @override
     def call(self, call: Call, perform: Callable[[], Any]) -> Any:
         self._calls += 1
-        if self._calls == self._loses:
+        if self._calls == self._loses and call.writes:
             _whatever_comes(lambda: self._once(perform))
+        if self._echoes and self._position == len(self.log) and not call.writes:
+            self._pause()
         return self._once(perform)
 
     @override

@@ -40,8 +40,10 @@ PATIENT = Config(
 )
 """A race is judged by what the engine did, so that no call is given up or repeated."""
 
+# A connection that Node closes after five idle seconds would be a failure of the race's own making.
 SERVE_DYNALITE = """
 const server = require('dynalite')({createTableMs: 0})
+server.keepAliveTimeout = 0
 server.listen(0, '127.0.0.1', () => console.log(JSON.stringify(server.address().port)))
 process.stdin.on('end', () => process.exit(0)).resume()
 """

@@ -3,7 +3,7 @@
 How: each method of the `Store` port is called with drawn arguments on drawn items; a client in between sends each
 request to both engines and compares answer, error and the item that is left. The methods are read off the port, and
 each must have been seen to succeed and, where it has a condition, to fail, so that no new expression stays unseen.
-What AWS refuses is listed by hand. 12 examples of up to three calls for each method; 200 with `-m heavy`.
+What AWS refuses is listed by hand. 8 examples of up to three calls for each method; 200 with `-m heavy`.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ from tests.promises.races_engines import moto
 NOW = 1_760_000_000_000
 WRITER, OTHER_WRITER = "writer", "another writer"
 METHODS = sorted(name for name, member in vars(Store).items() if callable(member) and not name.startswith("_"))
-EXAMPLES = [12, pytest.param(200, marks=pytest.mark.heavy)]
+EXAMPLES = [8, pytest.param(200, marks=pytest.mark.heavy)]
 UNCONDITIONAL = {"add_failure", "count_sends", "due_reports", "read", "read_recipient", "reset_failures"}
 NEVER_REFUSED = {"bind_inbound", "bound_inbound"}
 CALLS_A_SECOND = 20_000

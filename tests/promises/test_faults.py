@@ -11,10 +11,23 @@ import pytest
 
 from otp_feedback.domain.backoff import CAP_MS
 from otp_feedback.domain.breaker import OPEN_AFTER, OPEN_FOR_MS
+from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.verification import Feedback, State, Verification
 from otp_feedback.usecases.ports import FeedbackAccepted, FeedbackDeferred, FeedbackOutcome
+from tests.promises.engine import FailCall, calls_of
 from tests.promises.executor import Executor
 from tests.promises.races_arena import POLICY, RUN_MS, Arena, Twilio
+from tests.promises.scenarios import SITUATIONS, situated
+from tests.promises.world import Operation, World, check_promises, check_settled
+
+TWILIO = {"create_message", "post_feedback", "list_messages", "redact_message"}
+OPERATIONS = [
+    (name, operation)
+    for name in SITUATIONS
+    for operation in (*situated(name).operations, *situated(name).troubled)
+    if operation != "erase"
+]
+LEAST_THROTTLED = 1500
 
 OUTAGE_MS = 6 * 3_600_000
 WORKERS = 20
@@ -100,9 +113,9 @@ def live_through(actions: int) -> Outage:
     return outage
 
 
-@pytest.mark.parametrize("actions", [500, pytest.param(2000, marks=pytest.mark.heavy)])
+@pytest.mark.parametrize("actions", [200, pytest.param(2000, marks=pytest.mark.heavy)])
 def test_six_hours_without_twilio_lose_nothing(actions: int):
-    """Promise 5: 500 actions (2,000 in the nightly profile) are confirmed while Twilio is down for six hours.
+    """Promise 5: 200 actions (with `-m heavy` 2,000) are confirmed while Twilio is down for six hours.
 
     Every user is answered at once; now and then one waits the second of the inline report, by which the breaker sees
     whether Twilio is back. Afterwards each is reported once, the last one within the backoff's five minutes and two
@@ -123,3 +136,37 @@ def test_six_hours_without_twilio_lose_nothing(actions: int):
         assert message.messages[1].feedback is Feedback.REPORTED
         assert message.messages[1].sid in outage.twilio.reported
         assert "ttl" in item
+
+
+def _calls_of_the_store(world: World, operation: Operation) -> list[int]:
+    return [number for number, call in enumerate(calls_of(world, operation), 1) if call.name not in TWILIO]
+
+
+@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+def test_a_throttled_call_is_never_a_yes(name: str, operation: str):
+    """Promise 7: DynamoDB refuses each call in turn; the caller is told so, or what it is told anyway, and retries."""
+    here = situated(name)
+    act, world = {**here.operations, **here.troubled}[operation], here.world
+    before = world.snapshot()
+    undisturbed = world.run(act, "undisturbed").outcome
+    world.restore(before)
+    for number in _calls_of_the_store(world, act):
+        world.ledger.disturbances = 1
+        answer = world.run(act, "throttled", FailCall(number))
+        assert answer.outcome in {undisturbed, "unavailable"}
+        if isinstance(answer.problem, Unavailable):
+            assert answer.problem.retry_after_s >= 1
+        check_promises(world)
+        world.run(act, "throttled no more")
+        check_promises(world)
+        world.recover()
+        check_settled(world)
+        world.restore(before)
+
+
+def test_the_throttled_calls_are_all_there():
+    throttled = 0
+    for name, operation in OPERATIONS:
+        here = situated(name)
+        throttled += len(_calls_of_the_store(here.world, {**here.operations, **here.troubled}[operation]))
+    assert throttled >= LEAST_THROTTLED

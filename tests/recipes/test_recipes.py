@@ -4,24 +4,33 @@ import base64
 import hashlib
 import hmac
 import importlib.util
+import itertools
 import json
 import re
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from email.message import Message
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 
 import boto3
 import httpx
 import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stack import Stack
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 SID = "SM" + "c0ffee" * 5 + "00"
 HOOK_SECRET = "v1,whsec_" + base64.b64encode(b"a secret of the hook's own").decode()
+
+COGNITOS_CODE = "482913"
+LEAK = "what an error says of +4915130000099 and its code"
+
+numbers = itertools.count(10)
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 
@@ -54,10 +63,13 @@ def node(script: str) -> Any:
     return json.loads(ran.stdout.strip().splitlines()[-1])
 
 
-def test_cognito_sends_its_code_and_tells_of_success(stack, monkeypatch):
+@pytest.fixture
+def cognito(stack, monkeypatch) -> Any:
+    """The recipe with an empty table of its own, in a user pool whose codes are in base64."""
+    users = f"users-{next(numbers)}"
     for name, value in {
         "OTP_API": stack.api_url,
-        "USERS_TABLE": "users",
+        "USERS_TABLE": users,
         "AWS_ENDPOINT_URL": stack.aws_url,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -65,37 +77,164 @@ def test_cognito_sends_its_code_and_tells_of_success(stack, monkeypatch):
     }.items():
         monkeypatch.setenv(name, value)
     boto3.client("dynamodb").create_table(
-        TableName="users",
+        TableName=users,
         KeySchema=[{"AttributeName": "sub", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "sub", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    cognito = load("cognito")
-    cognito.decrypt = lambda code: base64.b64decode(code).decode()
-    user = {"sub": "a1b2", "phone_number": "+4915130000001"}
-    code = base64.b64encode(b"482913").decode()
+    recipe = load("cognito")
+    # The laptop may be busy; the limits of time are for Cognito.
+    recipe.TABLE, recipe.CONFIRM_S = None, 10.0
+    recipe.decrypt = lambda code: base64.b64decode(code).decode()
+    return recipe
 
-    event = {"triggerSource": "CustomSMSSender_Authentication", "request": {"code": code, "userAttributes": user}}
+
+def sending(number: str, source: str = "Authentication") -> dict[str, Any]:
+    """Cognito's event for its custom SMS sender."""
+    user = {"sub": "a1b2", "phone_number": number}
+    return {
+        "triggerSource": f"CustomSMSSender_{source}",
+        "request": {"code": base64.b64encode(COGNITOS_CODE.encode()).decode(), "userAttributes": user},
+    }
+
+
+SIGNED_IN: dict[str, Any] = {"request": {"userAttributes": {"sub": "a1b2"}}}
+
+
+def rows(cognito: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = cognito.table().scan()["Items"]
+    return found
+
+
+def test_cognito_sends_its_code_and_tells_of_success(stack, cognito):
+    number = "+4915130000001"
+    event = sending(number)
     assert cognito.custom_sms_sender(event, None) is event
-    assert feedback(stack, user["phone_number"]) == ["unconfirmed"]
-    cognito.post_authentication({"request": {"userAttributes": user}}, None)
-    assert feedback(stack, user["phone_number"]) == ["confirmed"]
+    assert feedback(stack, number) == ["unconfirmed"]
+    assert cognito.post_authentication(SIGNED_IN, None) is SIGNED_IN
+    assert feedback(stack, number) == ["confirmed"]
 
 
-def test_cognito_lets_a_user_in_whose_feedback_fails(stack, monkeypatch):
-    monkeypatch.setenv("OTP_API", stack.api_url)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    cognito = load("cognito")
+def test_cognitos_row_is_kept_for_ten_minutes_and_goes_when_it_was_used(cognito):
+    cognito.custom_sms_sender(sending("+4915130000002"), None)
+    [row] = rows(cognito)
+    assert row.keys() == {"sub", "verification", "expires_at"}
+    assert 590 < int(row["expires_at"]) - time.time() <= 600
+    cognito.post_authentication(SIGNED_IN, None)
+    assert rows(cognito) == []
 
-    class Users:
-        def get_item(self, **_: Any) -> Any:
-            return {"Item": {"verification": "unknown"}}
 
-    cognito.table = Users
-    event = {"request": {"userAttributes": {"sub": "a1b2"}}}
-    assert cognito.post_authentication(event, None) is event
+def test_a_row_that_dynamodb_has_not_yet_deleted_is_not_used(stack, cognito):
+    number = "+4915130000003"
+    cognito.KEPT_S = 0
+    cognito.custom_sms_sender(sending(number), None)
+    cognito.post_authentication(SIGNED_IN, None)
+    assert feedback(stack, number) == ["unconfirmed"]
+    assert len(rows(cognito)) == 1
+
+
+def test_the_row_of_a_newer_code_is_not_deleted_with_the_used_one(cognito):
+    cognito.custom_sms_sender(sending("+4915130000004"), None)
+    send = cognito.call
+
+    def overtaken(*arguments: Any) -> Any:
+        cognito.call = send
+        cognito.custom_sms_sender(sending("+4915130000005"), None)
+        return send(*arguments)
+
+    [used] = rows(cognito)
+    cognito.call = overtaken
+    cognito.post_authentication(SIGNED_IN, None)
+    [newer] = rows(cognito)
+    assert newer["verification"] != used["verification"]
+
+
+def test_a_code_for_something_else_than_signing_in_is_sent_and_not_confirmed(stack, cognito):
+    number = "+4915130000006"
+    cognito.custom_sms_sender(sending(number, "ForgotPassword"), None)
+    cognito.post_authentication(SIGNED_IN, None)
+    assert feedback(stack, number) == ["unconfirmed"]
+
+
+def no_answer(*_: Any, **__: Any) -> Any:
+    raise TimeoutError(LEAK)
+
+
+def refusal(*_: Any, **__: Any) -> Any:
+    raise HTTPError("https://api.example.com/", 503, LEAK, Message(), None)
+
+
+def lost_connection(*_: Any, **__: Any) -> Any:
+    raise EndpointConnectionError(endpoint_url=LEAK)
+
+
+def throttled(*_: Any, **__: Any) -> Any:
+    raise ClientError({"Error": {"Code": "ThrottlingException", "Message": LEAK}}, "GetItem")
+
+
+class BrokenTable:
+    """A table of which one operation fails."""
+
+    def __init__(self, table: Any, operation: str, failure: Callable[..., Any]) -> None:
+        self._table = table
+        setattr(self, operation, failure)
+
+    def __getattr__(self, operation: str) -> Any:
+        return getattr(self._table, operation)
+
+
+@pytest.mark.parametrize("failure", [lost_connection, throttled])
+@pytest.mark.parametrize("operation", ["put_item", "get_item", "delete_item"])
+def test_cognito_lets_a_user_in_whatever_the_table_does(stack, cognito, caplog, operation, failure):
+    number = f"+49151300001{next(numbers):02}"
+    broken = BrokenTable(cognito.table(), operation, failure)
+    cognito.table = lambda: broken
+    event = sending(number)
+    assert cognito.custom_sms_sender(event, None) is event
+    assert cognito.post_authentication(SIGNED_IN, None) is SIGNED_IN
+    assert feedback(stack, number) == ["confirmed" if operation == "delete_item" else "unconfirmed"]
+    [logged] = caplog.messages
+    assert " failed: " in logged
+    assert_nothing_leaks(caplog, number)
+
+
+@pytest.mark.parametrize("failure", [no_answer, refusal])
+def test_cognito_lets_a_user_in_whatever_the_api_does(cognito, caplog, failure):
+    number = f"+49151300001{next(numbers):02}"
+    event = sending(number)
+    send, cognito.call = cognito.call, failure
+    assert cognito.custom_sms_sender(event, None) is event
+    assert rows(cognito) == []
+    cognito.call = send
+    cognito.custom_sms_sender(event, None)
+    cognito.call = failure
+    assert cognito.post_authentication(SIGNED_IN, None) is SIGNED_IN
+    assert len(rows(cognito)) == 1
+    assert [each.split(" failed: ")[0] for each in caplog.messages] == ["sending", "confirming"]
+    assert_nothing_leaks(caplog, number)
+
+
+@pytest.mark.parametrize("missing", ["OTP_API", "USERS_TABLE"])
+def test_cognito_lets_a_user_in_where_the_recipe_is_deployed_wrongly(cognito, monkeypatch, missing):
+    cognito.custom_sms_sender(sending(f"+49151300001{next(numbers):02}"), None)
+    monkeypatch.delenv(missing)
+    event = sending(f"+49151300001{next(numbers):02}")
+    assert cognito.custom_sms_sender(event, None) is event
+    assert cognito.post_authentication(SIGNED_IN, None) is SIGNED_IN
+
+
+def test_cognito_lets_a_user_in_whose_code_cannot_be_decrypted(stack, cognito, caplog):
+    number = f"+49151300001{next(numbers):02}"
+    cognito.decrypt = no_answer
+    event = sending(number)
+    assert cognito.custom_sms_sender(event, None) is event
+    assert feedback(stack, number) == []
+    assert caplog.messages == ["sending failed: TimeoutError "]
+
+
+def assert_nothing_leaks(caplog: pytest.LogCaptureFixture, number: str) -> None:
+    for private in (LEAK, COGNITOS_CODE, number, "a1b2"):
+        assert private not in caplog.text
 
 
 @needs_node
@@ -146,6 +285,60 @@ def test_auth0_sends_its_code_and_tells_of_success(stack):
     )
     assert dropped == ["only codes by text go this way"]
     assert feedback(stack, number) == ["confirmed"]
+
+
+BROKEN_STORE = """
+        const broken = { get: async () => { throw new Error("down"); }, set: async () => { throw new Error("down"); } };
+"""
+
+
+@needs_node
+def test_supabase_lets_a_user_in_whose_verification_cannot_be_kept(stack):
+    number = "+4915130000070"
+    body = json.dumps({"user": {"id": "6481a5c1", "phone": number}, "sms": {"otp": "561166"}})
+    at = str(int(time.time()))
+    key = base64.b64decode(HOOK_SECRET.removeprefix("v1,whsec_"))
+    signature = base64.b64encode(hmac.new(key, f"msg_1.{at}.{body}".encode(), hashlib.sha256).digest()).decode()
+    answer = node(
+        f"""
+        import {{ sendSmsHook, confirmed }} from {json.dumps((RECIPES / "supabase.mjs").as_uri())};
+        {BROKEN_STORE}
+        const env = {{ OTP_API: {json.dumps(stack.api_url)}, HOOK_SECRET: {json.dumps(HOOK_SECRET)},
+                       token: async () => "eyJhbGciOiJub25lIn0.eyJzdWIiOiJob29rIn0.", verifications: broken }};
+        const headers = {{ "webhook-id": "msg_1", "webhook-timestamp": "{at}", "webhook-signature": "v1,{signature}" }};
+        const request = new Request("http://hook/", {{ method: "POST", headers, body: {json.dumps(body)} }});
+        const response = await sendSmsHook(request, env);
+        await confirmed("6481a5c1", env);
+        console.log(JSON.stringify(response.status));
+        """
+    )
+    assert answer == 200
+    assert feedback(stack, number) == ["unconfirmed"]
+
+
+@needs_node
+def test_auth0_lets_a_user_in_whose_verification_cannot_be_kept(stack):
+    number = "+4915130000071"
+    dropped = node(
+        f"""
+        import {{ createRequire }} from "node:module";
+        const actions = createRequire(import.meta.url)({json.dumps(str(RECIPES / "auth0.cjs"))});
+        {BROKEN_STORE}
+        const dropped = [];
+        const api = {{ notification: {{ drop: (why) => dropped.push(why), retry: (why) => dropped.push(why) }} }};
+        const event = {{
+          secrets: {{ OTP_API: {json.dumps(stack.api_url)}, OTP_TOKEN: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhMCJ9." }},
+          user: {{ user_id: "auth0|1" }},
+          notification: {{ recipient: "{number}", code: "908172", delivery_method: "text" }},
+          authentication: {{ methods: [{{ name: "mfa" }}] }},
+        }};
+        await actions.onExecuteCustomPhoneProvider(event, api, broken);
+        await actions.onExecutePostLogin(event, api, broken);
+        console.log(JSON.stringify(dropped));
+        """
+    )
+    assert dropped == []
+    assert feedback(stack, number) == ["unconfirmed"]
 
 
 def test_step_functions_passes_what_the_function_takes(stack):

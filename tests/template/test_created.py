@@ -5,8 +5,8 @@ import re
 
 import boto3
 import pytest
-from moto import mock_aws
 
+from local.aws import AwsServer
 from tests.template.expanded import ROOT, choose, expanded, resources, source
 
 CREATED = {
@@ -32,16 +32,16 @@ STACK = "otp-feedback-test"
 @pytest.fixture
 def stack(monkeypatch):
     """What moto's CloudFormation can create of the stack, by logical id; the rest is only named."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    # moto's own decorator would wipe the stacks of other tests in this process.
+    aws = AwsServer()
+    for name, value in aws.environment.items():
+        monkeypatch.setenv(name, value)
     template = expanded()
     created = {name: r for name, r in template["Resources"].items() if r["Type"] in CREATED}
     template["Resources"] = named(created, set(template["Resources"]) - set(created))
     for unused in ("Outputs", "Rules", "Metadata", "Globals"):
         template.pop(unused, None)
-    with mock_aws():
+    try:
         boto3.client("cloudformation").create_stack(
             StackName=STACK,
             TemplateBody=json.dumps(template),
@@ -57,6 +57,8 @@ def stack(monkeypatch):
         )
         described = boto3.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
         yield {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in described}
+    finally:
+        aws.stop()
 
 
 def named(value, others):
