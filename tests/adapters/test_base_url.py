@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
 from otp_feedback.adapters.base_url import CACHE_S, BaseUrl
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 
@@ -74,4 +75,18 @@ def test_what_cannot_be_read_is_unavailable_and_asked_for_again(failure: Excepti
     with pytest.raises(Unavailable):
         stack.of_stack()
     ssm.failure = None
+    assert stack.of_stack() == "https://otp.example.com"
+
+
+def test_it_is_not_read_where_that_might_outlast_the_invocation():
+    left = LONGEST_CALL_S - 0.1
+    ssm = Ssm()
+    settings = Settings.from_environ({**LEAST, "OTP_BASE_URL_PARAMETER": "/otp/base-url"})
+    stack = BaseUrl(settings, lambda: ssm, lambda: left)
+    with pytest.raises(Unavailable):
+        stack.of_stack()
+    assert ssm.asked == 0
+    left = LONGEST_CALL_S
+    assert stack.of_stack() == "https://otp.example.com"
+    left = 0
     assert stack.of_stack() == "https://otp.example.com"

@@ -25,6 +25,7 @@ from otp_feedback.domain.errors import (
     MalformedRequest,
     PayloadTooLarge,
     Problem,
+    Unavailable,
     UnknownVerification,
 )
 
@@ -262,6 +263,24 @@ def test_a_fault_of_ours_is_logged_counted_and_answered_as_one_that_may_pass(
     assert any("RuntimeError: a bug" in line.get("exception", "") for line in function.lines)
     assert any(line["message"] == "request" and line["outcome"] == "fault" for line in function.lines)
     assert '"Fault":[1.0]' in capsys.readouterr().out
+
+
+def test_what_is_unavailable_is_counted_and_nothing_else_is(function: Function, capsys: pytest.CaptureFixture[str]):
+    function.answer = Unavailable()
+    assert function.call()["statusCode"] == 503
+    out = capsys.readouterr().out
+    assert '"Unavailable":[1.0]' in out
+    assert "Fault" not in out
+    function.answer = UnknownVerification()
+    function.call()
+    assert "Unavailable" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("answer", [Reply(200, "{}"), Unavailable(), UnknownVerification(), RuntimeError("a bug")])
+def test_no_answer_may_be_stored(function: Function, answer: Reply | Exception):
+    function.answer = answer
+    assert function.call()["headers"]["Cache-Control"] == "no-store"
+    assert function.call(path="/nowhere")["headers"]["Cache-Control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/", "/things", "/things/a/b", "/things/"])

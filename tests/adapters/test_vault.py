@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from otp_feedback.adapters.vault import CACHE_S, REFRESH_PAUSE_S, SecretVault, parse_secret
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.vault import CACHE_S, REFRESH_PAUSE_S, RETRY_S, SecretVault, parse_secret
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 from otp_feedback.domain.secret import Keys
 
@@ -173,6 +174,58 @@ def test_what_cannot_be_read_is_unavailable_and_asked_for_again(clock: list[floa
     manager.failure = None
     assert vault.account_sid() == ACCOUNT
     assert manager.asked == 3
+
+
+FAILURES = [
+    ClientError({"Error": {"Code": "ThrottlingException"}}, "GetSecretValue"),
+    ConnectTimeoutError(endpoint_url="x"),
+    None,
+]
+
+
+@pytest.mark.parametrize("failure", FAILURES, ids=["throttled", "unreachable", "spoilt"])
+def test_a_good_secret_is_kept_where_it_cannot_be_read_again_which_is_tried_after_a_while(
+    clock: list[float], failure: Exception | None
+):
+    manager = SecretsManager(text(), "not JSON", text(twilio_auth_token="mended"))
+    vault = SecretVault(manager, "arn:secret")
+    vault.keys()
+    manager.failure = failure
+    clock[0] += CACHE_S
+    for _ in range(3):
+        assert vault.auth_tokens() == ("token-of-the-account",)
+        assert vault.keys() == Keys.derive(ROOT)
+    assert manager.asked == 2
+    manager.failure, manager.texts = None, manager.texts[-1:]
+    clock[0] += RETRY_S - 1
+    assert vault.auth_tokens() == ("token-of-the-account",)
+    clock[0] += 1
+    assert vault.auth_tokens() == ("mended",)
+    assert manager.asked == 3
+
+
+def test_a_key_that_cannot_be_asked_for_leaves_those_that_are_known(clock: list[float]):
+    manager = SecretsManager(text())
+    vault = SecretVault(manager, "arn:secret")
+    known = vault.keys()
+    manager.failure = FAILURES[0]
+    clock[0] += REFRESH_PAUSE_S
+    assert vault.refreshed_keys() == known
+    assert manager.asked == 2
+
+
+def test_it_is_not_read_where_that_might_outlast_the_invocation(clock: list[float]):
+    left = LONGEST_CALL_S - 0.1
+    manager = SecretsManager(text(), text(twilio_auth_token="mended"))
+    vault = SecretVault(manager, "arn:secret", time_left=lambda: left)
+    with pytest.raises(Unavailable):
+        vault.keys()
+    assert manager.asked == 0
+    left = LONGEST_CALL_S
+    assert vault.auth_tokens() == ("token-of-the-account",)
+    left, clock[0] = LONGEST_CALL_S - 0.1, clock[0] + CACHE_S
+    assert vault.auth_tokens() == ("token-of-the-account",)
+    assert manager.asked == 1
 
 
 def test_threads_share_one_read(clock: list[float]):

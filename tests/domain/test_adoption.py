@@ -2,8 +2,9 @@
 
 import pytest
 
-from otp_feedback.domain.adoption import carries_secret
+from otp_feedback.domain.adoption import CREATED_WITHIN_MS, carries_secret, may_have_been_created
 from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
+from otp_feedback.domain.verification import Message
 
 KEYS = Keys.derive("r" * 32)
 OURS = encode_id(b"v" * 16)
@@ -60,3 +61,11 @@ def test_a_callers_own_secret_that_looks_like_a_links_id_is_found_as_it_stands()
 def test_no_more_than_two_hundred_words_of_a_text_are_looked_at():
     assert carries("word " * 199 + "123456")
     assert not carries("word " * 200 + "123456")
+
+
+@pytest.mark.parametrize("side", [-1, 1])
+def test_a_message_is_looked_for_among_those_created_when_it_was_sent(side: int):
+    sent_at = 1_800_000_000_000
+    message = Message(number=1, expires_at=sent_at + 600_000, sent_at=sent_at)
+    assert may_have_been_created(message, sent_at + side * CREATED_WITHIN_MS)
+    assert not may_have_been_created(message, sent_at + side * (CREATED_WITHIN_MS + 1))

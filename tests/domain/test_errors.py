@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from otp_feedback.domain import errors
-from otp_feedback.domain.errors import ConfigurationError, MalformedRequest, Problem
+from otp_feedback.domain.errors import (
+    ConfigurationError,
+    MalformedRequest,
+    MessageRejected,
+    Problem,
+    TooManyMessages,
+    Unavailable,
+    WrongSecret,
+)
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Keys, Secret, link_id
 from otp_feedback.domain.texts import UnsupportedLocale
@@ -18,6 +26,28 @@ def test_a_wrong_setting_is_named_with_what_is_wrong():
     error = ConfigurationError("OTP_SENDER", "must be given")
     assert str(error) == "OTP_SENDER: must be given"
     assert (error.variable, error.reason) == ("OTP_SENDER", "must be given")
+
+
+@pytest.mark.parametrize(
+    ("problem", "facts", "end"),
+    [
+        (
+            MalformedRequest("to", "must be a number"),
+            {"field": "to", "reason": "must be a number"},
+            "to must be a number.",
+        ),
+        (WrongSecret(3), {"attempts_left": 3}, "3 attempts are left."),
+        (TooManyMessages(30), {"retry_after_s": 30}, "Try again in 30 s."),
+        (TooManyMessages(), {"retry_after_s": None}, ""),
+        (MessageRejected(30006), {"code": 30006}, "Its code is 30006."),
+        (MessageRejected(None), {"code": None}, ""),
+        (Unavailable(), {"retry_after_s": 1}, "Try again in 1 s."),
+        (Unavailable(60), {"retry_after_s": 60}, "Try again in 60 s."),
+    ],
+)
+def test_a_direct_caller_reads_in_the_error_what_to_do(problem: Problem, facts: dict[str, object], end: str):
+    assert str(problem) == f"{problem.detail} {end}".strip()
+    assert {name: getattr(problem, name) for name in facts} == facts
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,11 @@ def test_each_slot_has_the_longest_window_that_it_stands_for():
     assert dict(Windows(0, 1, 1).by_slot()) == {0: DAY_MS}
 
 
+def test_a_window_of_no_length_is_left_out():
+    assert dict(Windows(0, 5, 10).by_slot()) == {4: HOUR_MS, 9: DAY_MS}
+    assert Windows(0, 5, 10).wait_ms((100_000,), 100_000) == 0
+
+
 @pytest.mark.parametrize(
     ("times", "now", "wait"),
     [

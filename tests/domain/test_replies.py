@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from otp_feedback.domain.replies import holds_keyword, normalized, opts_out
 
 OPT_OUTS = ["stop", "unsubscribe", "end", "quit", "stopall", "stop all", "cancel", "revoke", "optout", "opt out"]
+OTHERS = ["help", "info", "start", "unstop"]
+"""What Twilio answers by itself, or takes for opting in."""
 
 
 @pytest.mark.parametrize(
@@ -43,8 +45,8 @@ def test_without_a_keyword_any_body_will_do(body: str):
 
 
 @pytest.mark.parametrize("around", ["", " ", ".", "!", " . ", "\n"])
-@pytest.mark.parametrize("word", OPT_OUTS)
-def test_opting_out_is_recognised_as_it_is_typed(word: str, around: str):
+@pytest.mark.parametrize("word", OPT_OUTS + OTHERS)
+def test_a_word_that_is_for_twilio_is_recognised_as_it_is_typed(word: str, around: str):
     for typed in (word, word.upper(), word.title()):
         assert opts_out(f"{around}{typed}{around}")
 

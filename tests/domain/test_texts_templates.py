@@ -41,6 +41,18 @@ def test_what_is_accepted_and_for_which_actions(definition, actions):
     assert not template.allows("other")
 
 
+def test_a_content_template_is_what_was_given_and_has_no_text_of_its_own():
+    template = parsed({"content_sid": SID, "variables": {"1": "{secret}", "app_name": "{app}"}})
+    assert template.content_sid == SID
+    assert dict(template.variables) == {"1": "{secret}", "app_name": "{app}"}
+    assert dict(template.bodies) == {}
+
+
+def test_a_text_names_no_content_template():
+    template = parsed({"body": "{secret}"})
+    assert (template.content_sid, dict(template.variables)) == (None, {})
+
+
 def test_a_template_cannot_be_changed():
     template = parsed({"body": {"en": "{secret}"}})
     with pytest.raises(TypeError):

@@ -30,6 +30,9 @@ TEST_RECIPIENTS = {"+15005550100": "123456", "+447700900123": "Abc12345"}
 TIMEOUT_MS = 2500
 """How long the custom stack lets feedback delay an answer: a tenth of it is enough for the rest on a busy machine."""
 
+CAP = 1000
+"""Messages an hour that the custom stack sends to recipients who have confirmed nothing yet."""
+
 CUSTOM = {
     "OTP_TEMPLATES": json.dumps(TEXTS),
     "OTP_ALLOWED_SENDERS": f"Acme,+14155550177,{MESSAGING_SERVICE},{WHATSAPP_SENDER}",
@@ -38,6 +41,7 @@ CUSTOM = {
     "OTP_FALLBACK_CALL_URL": FALLBACK_CALL_URL,
     "OTP_TEST_RECIPIENTS": json.dumps(TEST_RECIPIENTS),
     "OTP_LIMIT_KEY_HOURLY": "3",
+    "OTP_HOURLY_CAP": str(CAP),
     "OTP_COUNTRIES": "DE,FR,GB,US",
     "OTP_FEEDBACK_TIMEOUT_MS": str(TIMEOUT_MS),
 }

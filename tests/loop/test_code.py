@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
@@ -252,3 +253,39 @@ def test_a_code_of_another_verification_is_wrong(loop: Loop):
     if code != loop.code(mine.to):
         assert problem_of(loop.check(mine.verification_id, code)) == "wrong-secret"
     assert loop.check(other.verification_id, code).status_code == 200
+
+
+def forget_key(loop: Loop, verification_id: str, number: str) -> None:
+    """Let a message's MAC be of a key that the stack's secret does not hold."""
+    with closing(loop.stack.aws.dynamodb()) as dynamodb:
+        dynamodb.update_item(
+            TableName=loop.stack.table_name,
+            Key={"pk": {"S": f"V#{verification_id}"}},
+            UpdateExpression="SET ms.#n.k = :gone",
+            ExpressionAttributeNames={"#n": number},
+            ExpressionAttributeValues={":gone": {"S": "gone"}},
+        )
+
+
+@pytest.mark.parametrize("guess", ["right", "wrong"])
+def test_a_code_whose_key_is_gone_is_neither_confirmed_nor_called_wrong(loop: Loop, guess: str):
+    started = loop.started()
+    forget_key(loop, started.verification_id, "1")
+    code = loop.code(started.to) if guess == "right" else loop.wrong_code(started.to)
+    with loop.unchanged(besides="V#"):
+        response = loop.check(started.verification_id, code)
+    assert (response.status_code, problem_of(response)) == (503, "unavailable")
+    assert "retry-after" in response.headers
+    view = loop.view(started.verification_id)
+    assert (view["status"], view["attempts_left"]) == ("pending", 4)
+    loop.report_due()
+    assert loop.reports(started.sid) == []
+
+
+def test_a_second_messages_code_confirms_though_the_first_ones_key_is_gone(loop: Loop):
+    started = loop.started()
+    loop.advance(31)
+    loop.another(started.verification_id)
+    forget_key(loop, started.verification_id, "1")
+    confirmed = loop.check(started.verification_id, loop.code(started.to))
+    assert (confirmed.status_code, confirmed.json()["message"]) == (200, 2)

@@ -84,9 +84,13 @@ def test_twice_confirms_once(loop: Loop):
 
 
 @pytest.mark.parametrize(
-    "body", ["STOP", "stop", " Stop. ", "Stop!", "UNSUBSCRIBE", "end", "Quit", "STOPALL", "cancel", "REVOKE", "OPTOUT"]
+    "body",
+    [
+        *("STOP", "stop", " Stop. ", "Stop!", "UNSUBSCRIBE", "end", "Quit", "STOPALL", "cancel", "REVOKE", "OPTOUT"),
+        *("stop all", "Opt out", "HELP", "Info!", " start ", "UNSTOP."),
+    ],
 )
-def test_an_opt_out_never_confirms(loop: Loop, body: str):
+def test_a_word_that_is_for_twilio_never_confirms(loop: Loop, body: str):
     started = loop.started("reply")
     with loop.unchanged():
         loop.inbound("message", started.to, body=body)
@@ -122,6 +126,18 @@ def test_one_inbound_sid_confirms_one_of_two_open_verifications_ever(loop: Loop)
     assert [status(loop, each) for each in (older, newer)] == ["pending", "confirmed"]
     loop.inbound("message", to, body="yes")
     assert [status(loop, each) for each in (older, newer)] == ["confirmed", "confirmed"]
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_what_answered_nothing_confirms_nothing_when_it_is_repeated(loop: Loop, kind: str):
+    to = fresh_number()
+    sid = loop.inbound(kind, to, body="yes")["sid"]
+    started = loop.started("reply", to)
+    with loop.unchanged():
+        assert loop.inbound(kind, to, body="yes", sid=sid)["response_status"] == 200
+    assert status(loop, started) == "pending"
+    loop.inbound(kind, to, body="yes")
+    assert status(loop, started) == "confirmed"
 
 
 def test_a_webhook_that_twilio_repeats_after_our_crash_goes_on_with_the_same_verification(loop: Loop):

@@ -1,13 +1,27 @@
 """Feedback: inline under a deadline, from the outbox when that fails, exactly where it is due."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from time import perf_counter
+from typing import Any
 
 import pytest
+from aws_lambda_powertools import Logger
 
+from local.aws import ROOT
+from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.journal import RequestJournal
+from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
+from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.verification import Feedback, State
+from otp_feedback.usecases.confirm import Inbound, check
+from otp_feedback.usecases.report import Reporting
 from tests.loop.conftest import TIMEOUT_MS
-from tests.loop.driver import Loop, Started, problem_of
+from tests.loop.driver import SENDER, Loop, Started, problem_of
 
 
 def feedback_of(loop: Loop, verification_id: str) -> str:
@@ -226,3 +240,97 @@ def test_an_attempt_that_cannot_be_reserved_compares_nothing(loop: Loop):
     view = loop.view(started.verification_id)
     assert (view["status"], view["attempts_left"]) == ("pending", 5)
     assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+
+
+def test_a_record_that_cannot_be_read_keeps_no_other_from_twilio(loop: Loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=503)
+    loop.check(started.verification_id, loop.code(started.to))
+    due = loop.record(started.verification_id)
+    broken = {
+        **{name: value for name, value in due.items() if name != "cr"},
+        "pk": {"S": f"V#{'broken'.ljust(22, 'A')}"},
+        "feedback_due_at": {"N": str(int(due["feedback_due_at"]["N"]) - 1)},
+    }
+    with closing(loop.stack.aws.dynamodb()) as dynamodb:
+        dynamodb.put_item(TableName=loop.stack.table_name, Item=broken)
+    logged = len(loop.stack.logs())
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+    assert feedback_of(loop, started.verification_id) == "reported"
+    assert '"Fault":[1.0]' in loop.stack.logs()[logged:]
+    postponed = loop.scan()[broken["pk"]["S"]]
+    assert int(postponed["feedback_due_at"]["N"]) > loop.stack.clock.now_ms()
+    assert postponed["feedback_shard"] == due["feedback_shard"]
+
+
+class FixedVault:
+    """The laptop's keys."""
+
+    def keys(self) -> Keys:
+        """The same keys, always."""
+        return Keys.derive(ROOT)
+
+    refreshed_keys = keys
+
+
+def faulty_credentials() -> TwilioCredentials:
+    """A fault of ours, within the Twilio adapter."""
+    raise RuntimeError("a bug")
+
+
+def test_a_fault_of_ours_in_the_inline_report_leaves_it_confirmed_and_due(
+    loop: Loop, capsys: pytest.CaptureFixture[str]
+):
+    started = loop.started()
+    journal = RequestJournal(Logger(service="inline-fault"), "inline-fault")
+    dynamodb: Any = loop.stack.aws.dynamodb()
+    with closing(dynamodb), closing(TwilioClient(faulty_credentials, loop.stack.twilio_url)) as twilio:
+        store = DynamoDBStore(dynamodb, loop.stack.table_name)
+        policy = Policy("Acme", SENDER)
+        reporting = Reporting(store, twilio, loop.stack.clock.now_ms, lambda: 0.5, policy, CircuitBreaker())
+        inbound = Inbound(reporting, FixedVault(), os.urandom)
+        confirmed = check(inbound, started.verification_id, Secret(loop.code(started.to)), journal)
+    assert (confirmed.state, confirmed.messages[1].feedback) == (State.CONFIRMED, Feedback.DUE)
+    journal.write()
+    assert '"Fault":[1.0]' in capsys.readouterr().out
+    assert loop.view(started.verification_id)["status"] == "confirmed"
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_a_report_that_cannot_be_settled_leaves_it_confirmed_and_due(loop: Loop):
+    started = loop.started()
+    with loop.stack.observing(failing_after(3)):
+        response = loop.check(started.verification_id, loop.code(started.to))
+    assert (response.status_code, response.json()["status"]) == (200, "confirmed")
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert feedback_of(loop, started.verification_id) == "reported"
+
+
+def failing_after(writes: int) -> Callable[[str, str], None]:
+    """An observer that lets so many of the table's updates through, and then none."""
+    seen = 0
+
+    def fail(name: str, phase: str) -> None:
+        nonlocal seen
+        if (name, phase) == ("dynamodb:UpdateItem", "before"):
+            seen += 1
+            if seen > writes:
+                raise ConnectionAbortedError
+
+    return fail
+
+
+def test_a_test_recipients_report_that_could_not_be_settled_never_goes_to_twilio(custom: Loop):
+    loop = custom
+    verification_id = loop.start("+15005550100").json()["verification_id"]
+    with loop.stack.observing(failing_after(3)):
+        assert loop.check(verification_id, "123456").json()["status"] == "confirmed"
+    assert feedback_of(loop, verification_id) == "due"
+    loop.report_due()
+    assert loop.rest_calls() == []
+    assert feedback_of(loop, verification_id) == "none"
+    assert "feedback_shard" not in loop.record(verification_id)

@@ -1,8 +1,16 @@
 """What may be sent, to whom, how often, and what Twilio's refusals come to."""
 
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+
 import pytest
 
+from otp_feedback.adapters.records import sends_key
+from otp_feedback.domain.limits import DAY_MS, HOUR_MS
+from tests.loop.conftest import CAP
 from tests.loop.driver import SENDER, Loop, fresh_number, problem_of
+
+DAY_S = DAY_MS // 1000
 
 
 def test_two_messages_to_a_recipient_are_30_seconds_apart_and_the_wait_is_exact(loop: Loop):
@@ -81,6 +89,16 @@ def test_an_expired_verification_may_have_another_message(loop: Loop):
     assert loop.check(started.verification_id, loop.code(started.to)).json()["message"] == 2
 
 
+def test_a_verification_whose_record_goes_before_a_new_message_would_expire_has_none(loop: Loop):
+    started = loop.started()
+    loop.advance(7 * DAY_S - 660)
+    assert loop.another(started.verification_id).status_code == 202
+    loop.advance(120)
+    with loop.unchanged():
+        refused = loop.another(started.verification_id)
+    assert (refused.status_code, problem_of(refused)) == (410, "expired")
+
+
 def test_a_verification_that_has_ended_has_no_further_message(loop: Loop):
     confirmed, locked = loop.started(), loop.started()
     loop.check(confirmed.verification_id, loop.code(confirmed.to))
@@ -103,6 +121,82 @@ def test_the_windows_of_a_limit_key_hold_across_recipients(custom: Loop):
     assert loop.start(fresh_number(), limit_key="198.51.100.8").status_code == 202
     assert loop.start(fresh_number()).status_code == 202
     assert "198.51.100.7" not in str(loop.scan())
+
+
+def test_a_limit_key_is_forgotten_two_days_after_it_was_last_used(custom: Loop):
+    for _ in range(2):
+        custom.advance(60)
+        earliest = custom.stack.clock.now_ms()
+        assert custom.start(fresh_number(), limit_key="198.51.100.9").status_code == 202
+        latest = custom.stack.clock.now_ms()
+        (limit_key,) = [item for pk, item in custom.scan().items() if pk.startswith("K#")]
+        assert (earliest // 1000) <= int(limit_key["ttl"]["N"]) - 2 * DAY_S <= latest // 1000
+
+
+def next_hour(loop: Loop) -> int:
+    """Go to the beginning of the next hour, in which nothing is counted yet; returns it."""
+    now = loop.stack.clock.now_ms()
+    hour = now - now % HOUR_MS + HOUR_MS
+    loop.advance((hour - now) // 1000 + 1)
+    return hour
+
+
+@contextmanager
+def at_the_cap(loop: Loop) -> Iterator[None]:
+    """Within the block the stack has sent all that its cap allows in an hour."""
+    hour = next_hour(loop)
+    try:
+        with closing(loop.stack.aws.dynamodb()) as dynamodb:
+            counted = {"pk": {"S": sends_key(hour)}, "sends": {"N": str(CAP)}}
+            dynamodb.put_item(TableName=loop.stack.table_name, Item=counted)
+        yield
+    finally:
+        next_hour(loop)
+
+
+def confirmed_recipient(loop: Loop) -> str:
+    """A number that has confirmed something, and may be sent to again."""
+    started = loop.started()
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    loop.advance(31)
+    return started.to
+
+
+def test_the_cap_counts_those_who_have_never_confirmed_alone(custom: Loop):
+    known = confirmed_recipient(custom)
+    hour = next_hour(custom)
+    custom.started()
+    custom.started(to=known)
+    custom.advance(6)
+    custom.started()
+    assert custom.scan()[sends_key(hour)]["sends"] == {"N": "1"}
+
+
+def test_over_the_cap_strangers_wait_for_the_next_hour_and_the_known_are_sent_to(custom: Loop):
+    known, stranger = confirmed_recipient(custom), fresh_number()
+    with at_the_cap(custom):
+        for _ in range(4):
+            refused = custom.start(stranger, limit_key="198.51.100.10")
+            assert (refused.status_code, problem_of(refused)) == (429, "too-many-messages")
+            assert 3300 <= int(refused.headers["retry-after"]) <= 3600
+        assert custom.messages(stranger) == []
+        assert custom.start(known).status_code == 202
+    assert custom.start(stranger).status_code == 202
+
+
+def test_a_cap_that_cannot_be_read_sends_nothing_and_gives_every_slot_back(custom: Loop):
+    def refuse(name: str, phase: str) -> None:
+        if (name, phase) == ("dynamodb:GetItem", "before"):
+            raise ConnectionAbortedError
+
+    to, limit_key = fresh_number(), "198.51.100.11"
+    next_hour(custom)
+    with custom.stack.observing(refuse):
+        refused = custom.start(to, limit_key=limit_key)
+    assert (refused.status_code, problem_of(refused)) == (503, "unavailable")
+    assert custom.messages(to) == []
+    for each in (to, fresh_number(), fresh_number()):
+        assert custom.start(each, limit_key=limit_key).status_code == 202
 
 
 def test_a_country_that_is_not_allowed_is_refused(custom: Loop):

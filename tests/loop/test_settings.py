@@ -16,7 +16,8 @@ def test_a_password_is_one_readable_token_of_at_least_60_bits_and_works_once(loo
     assert re.fullmatch(r"[A-Za-z0-9-]+", password)
     assert not set(password) & set("01iIlLoO")
     assert len(password.replace("-", "")) * 4.95 >= 60
-    assert loop.check(started.verification_id, password).json()["proof"] == "secret"
+    answer = loop.check(started.verification_id, password).json()
+    assert (answer["proof"], answer["change_password"]) == ("secret", True)
     assert loop.outcome(started.sid) == "confirmed"
     with loop.unchanged():
         assert problem_of(loop.check(started.verification_id, password)) == "already-confirmed"
@@ -193,6 +194,18 @@ def test_a_test_recipient_is_sent_nothing_and_confirms_with_its_fixed_code(custo
     record = custom.record(verification_id)
     assert not {"feedback_shard", "feedback_due_at"} & record.keys()
     assert "ttl" in record
+
+
+def test_a_test_recipients_late_code_is_reported_to_nobody(custom: Loop):
+    verification_id = custom.start("+15005550100").json()["verification_id"]
+    custom.advance(601)
+    assert problem_of(custom.check(verification_id, "123456")) == "expired"
+    record = custom.record(verification_id)
+    assert not {"feedback_shard", "feedback_due_at"} & record.keys()
+    assert "ttl" in record
+    assert custom.view(verification_id)["messages"][0]["feedback"] == "none"
+    custom.report_due()
+    assert custom.rest_calls() == []
 
 
 def test_a_test_recipient_is_locked_as_others_are(custom: Loop):

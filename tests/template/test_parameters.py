@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.texts import languages
 from tests.template.expanded import source
 
@@ -17,7 +19,7 @@ REFUSED = {
     "SuccessUrl": ["http://example.com", "example.com", "https://"],
     "FallbackMessageUrl": ["http://example.com"],
     "FallbackCallUrl": ["ftp://example.com"],
-    "ReplyKeyword": ["two words", "x" * 21],
+    "ReplyKeyword": ["two words", "x" * 21, "yes-please", "YES!", "a_b", "!", "[yes]", "yes~"],
     "TwilioRegion": ["ireland", "IE1"],
     "TwilioEdge": ["dublin1", "-dublin"],
     "JwtIssuer": ["http://issuer.example", "issuer"],
@@ -49,7 +51,7 @@ ACCEPTED = {
     "TestRecipients": ["", '{"+15005550100": "123456"}', '{"+15005550100":"123456", "+15005550101": "654321"}'],
     "Templates": ["", '{"code": {"en": "{code}"}}'],
     "TwilioBaseUrl": ["", "http://127.0.0.1:8081"],
-    "ReplyKeyword": ["", "YES"],
+    "ReplyKeyword": ["", "YES", "Sí", "ДА", "はい", "نعم", "ok2"],
 }
 RANGES = {
     "CodeDigits": (6, 10),
@@ -154,3 +156,15 @@ def test_parameters_that_do_not_go_together_are_refused(given, accepted):
 
 def test_the_languages_to_choose_from_are_those_that_there_are_texts_in():
     assert source()["Parameters"]["Language"]["AllowedValues"] == ["", *languages("code")]
+
+
+@pytest.mark.parametrize("keyword", [*REFUSED["ReplyKeyword"][2:], *ACCEPTED["ReplyKeyword"]])
+def test_a_reply_keyword_is_taken_by_the_functions_where_the_template_takes_it(keyword):
+    environ = {"OTP_TABLE": "T", "OTP_SECRET_ARN": "arn", "OTP_SENDER": "Acme", "OTP_APP_NAME": "Acme"}
+    if keyword in ACCEPTED["ReplyKeyword"]:
+        assert Settings.from_environ({**environ, "OTP_REPLY_KEYWORD": keyword}).policy.reply_keyword == (
+            keyword or None
+        )
+    else:
+        with pytest.raises(ConfigurationError, match="OTP_REPLY_KEYWORD"):
+            Settings.from_environ({**environ, "OTP_REPLY_KEYWORD": keyword})
