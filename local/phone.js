@@ -15,7 +15,14 @@ async function refresh() {
       continue;
     }
     const focused = part.contains(document.activeElement) ? document.activeElement.id : "";
+    const typed = [...part.querySelectorAll("input[id]")].map((input) => [input.id, input.value]);
     part.replaceChildren(...next.childNodes);
+    for (const [id, value] of typed) {
+      const input = document.getElementById(id);
+      if (input) {
+        input.value = value;
+      }
+    }
     if (focused) {
       document.getElementById(focused)?.focus();
     }

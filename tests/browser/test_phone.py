@@ -46,6 +46,19 @@ def test_a_message_that_arrives_later_shows_without_a_reload(visit, number):
         assert visitor.status(started["verification_id"]) == "confirmed"
 
 
+def test_what_was_typed_outlives_the_form_around_it(visit, number):
+    with visit() as visitor:
+        visitor.open_phone(number).start("code")
+        typed = visitor.page.get_by_label("Code", exact=True)
+        typed.fill("12345")
+        typed.press("End")
+        url = f"{visitor.stack.api_url}/verifications/{visitor.shown_verification()}/cancel"
+        assert visitor.context.request.post(url, data={}).ok
+        expect(visitor.page.get_by_role("button", name="Cancel")).to_have_count(0)
+        expect(typed).to_have_value("12345")
+        expect(typed).to_be_focused()
+
+
 def test_a_wrong_code_shows_the_attempts_left(visit, number):
     with visit() as visitor:
         visitor.open_phone(number).start("code")

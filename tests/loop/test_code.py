@@ -289,3 +289,16 @@ def test_a_second_messages_code_confirms_though_the_first_ones_key_is_gone(loop:
     forget_key(loop, started.verification_id, "1")
     confirmed = loop.check(started.verification_id, loop.code(started.to))
     assert (confirmed.status_code, confirmed.json()["message"]) == (200, 2)
+
+
+@pytest.mark.parametrize("guess", ["right", "wrong"])
+def test_an_expired_code_is_answered_as_any_other_while_another_ones_key_is_gone(loop: Loop, guess: str):
+    started = loop.started()
+    expired = loop.code(started.to)
+    loop.advance(590)
+    loop.another(started.verification_id)
+    forget_key(loop, started.verification_id, "2")
+    loop.advance(20)
+    wrong = next(code for code in ("000000", "111111", "222222") if code not in (expired, loop.code(started.to)))
+    answer = loop.check(started.verification_id, expired if guess == "right" else wrong)
+    assert (answer.status_code, problem_of(answer)) == (503, "unavailable")

@@ -10,6 +10,7 @@ from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.phone import is_fictional
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.replies import KEYWORD_LENGTH, is_keyword
 from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, choose_language, parse_templates
 
 _SENDER = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", re.ASCII)
@@ -20,7 +21,6 @@ _URL = re.compile(r"https?://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _HTTPS_URL = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.ASCII)
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_KEYWORD = re.compile(r"[^\W_]+( [^\W_]+)*")
 _APP_HASH = re.compile(r"[A-Za-z0-9+/]{11}", re.ASCII)
 
 
@@ -120,7 +120,7 @@ def _policy(read: "_Reader") -> Policy:
         domain=read.matching("OTP_DOMAIN", _DOMAIN, "must be a domain in lower case, without a scheme"),
         app_hash=read.matching("OTP_APP_HASH", _APP_HASH, "must be the 11 characters of Android's SMS Retriever"),
         templates=_templates(read),
-        reply_keyword=read.matching("OTP_REPLY_KEYWORD", _KEYWORD, "must be words of letters and digits"),
+        reply_keyword=read.keyword("OTP_REPLY_KEYWORD"),
         test_recipients=_test_recipients(read),
     )
 
@@ -136,7 +136,7 @@ def _language(read: "_Reader") -> str | None:
 
 def _templates(read: "_Reader") -> Mapping[str, Template]:
     try:
-        return parse_templates(read.text("OTP_TEMPLATES") or "", keyword=read.text("OTP_REPLY_KEYWORD") or "")
+        return parse_templates(read.text("OTP_TEMPLATES") or "", keyword=read.keyword("OTP_REPLY_KEYWORD") or "")
     except TemplateError as error:
         raise ConfigurationError("OTP_TEMPLATES", str(error)) from None
 
@@ -184,6 +184,13 @@ class _Reader:
     def matching(self, name: str, pattern: re.Pattern[str], rule: str) -> str | None:
         value = self.text(name)
         if value is not None and not pattern.fullmatch(value):
+            raise ConfigurationError(name, rule)
+        return value
+
+    def keyword(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not is_keyword(value):
+            rule = f"must be one word of at most {KEYWORD_LENGTH} letters and digits, and not one that Twilio acts on"
             raise ConfigurationError(name, rule)
         return value
 

@@ -79,7 +79,7 @@ def check(
             if confirmed is not None:
                 return _after_confirming(inbound, keys, confirmed, journal)
         _report_late(inbound, reserved, message, journal)
-    if not matching and keys.unknown_key_ids(reserved.macs.values()):
+    if keys.unknown_key_ids(reserved.macs.values()):
         raise Unavailable
     if not matching:
         store.add_failure(recipient_id(keys, reserved.to))
