@@ -89,6 +89,7 @@ def test_every_character_of_both_tables_and_none_beside_them():
         ("ж" * 71, Segments("UCS-2", 71, 2)),
         ("ж" * 134, Segments("UCS-2", 134, 2)),
         ("😀" * 35, Segments("UCS-2", 70, 1)),
+        ("\U00010000" * 35, Segments("UCS-2", 70, 1)),
         ("😀" * 66, Segments("UCS-2", 132, 2)),
         ("😀" * 67, Segments("UCS-2", 134, 3)),
         ("ç", Segments("UCS-2", 1, 1)),

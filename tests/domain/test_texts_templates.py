@@ -30,6 +30,7 @@ def test_nothing_is_configured():
         ({"content_sid": SID, "variables": {"1": "{secret}", "app_name": "{app}"}}, {"code", "password", "caller"}),
         ({"content_sid": SID, "variables": {"1": "{link}"}, "action": "link"}, {"link"}),
         ({"content_sid": SID, "action": "reply"}, {"reply"}),
+        ({"content_sid": SID, "variables": {"1": "{keyword}"}, "action": "reply"}, {"reply"}),
         ({"body": "{secret}", "action": None}, {"code", "password", "caller"}),
     ],
 )
@@ -50,7 +51,7 @@ def test_a_content_template_is_what_was_given_and_has_no_text_of_its_own():
 
 def test_a_text_names_no_content_template():
     template = parsed({"body": "{secret}"})
-    assert (template.content_sid, dict(template.variables)) == (None, {})
+    assert (template.content_sid, dict(template.variables), dict(template.bodies)) == (None, {}, {"und": "{secret}"})
 
 
 def test_a_template_cannot_be_changed():
@@ -154,5 +155,7 @@ def test_a_setting_that_is_no_object_of_templates(text, problem):
 
 @pytest.mark.parametrize("name", ["", "-a", "a b", "ä", "x" * 65, "a\n"])
 def test_a_template_s_name_is_plain(name):
-    with pytest.raises(TemplateError, match="the name is not"):
+    with pytest.raises(TemplateError) as caught:
         parse_templates(json.dumps({name: {"body": "{secret}"}}))
+    assert caught.value.template == name[:64]
+    assert caught.value.problem == "the name is not 1 to 64 of A-Z a-z 0-9 _ . - with a letter or digit first"

@@ -180,10 +180,10 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.parametrize(
     ("lives", "steps_each", "least"),
-    [pytest.param(60, 40, 1_000, id="default"), pytest.param(400, 60, 10_000, id="nightly", marks=pytest.mark.heavy)],
+    [pytest.param(60, 40, 1_000, id="default"), pytest.param(400, 60, 10_000, id="heavy", marks=pytest.mark.heavy)],
 )
 def test_the_service_does_what_the_model_says(lives: int, steps_each: int, least: int):
-    """All promises but the eighth: some 2,000 random steps, 20,000 in the nightly profile; each outcome is met."""
+    """All promises but the eighth: some 2,000 random steps, 20,000 in the heavy profile; each outcome is met."""
 
     class Counted(Life):
         lives: ClassVar[int] = 0

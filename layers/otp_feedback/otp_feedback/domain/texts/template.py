@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from otp_feedback.domain.replies import KEYWORD_LENGTH
 from otp_feedback.domain.texts.errors import TemplateError
 from otp_feedback.domain.texts.tags import Tag, is_known_language, parse_tag
 
@@ -31,7 +32,7 @@ _REQUIRED = {"code": "secret", "password": "secret", "caller": "secret", "link":
 _SECRET_ACTIONS = frozenset({"code", "password", "caller"})
 
 # What a placeholder may grow to, in characters, so that a body that would be refused when filled is refused now.
-_WIDEST = {"app": 64, "secret": 64, "link": 256, "minutes": 2, "keyword": 32}
+_WIDEST = {"app": 64, "secret": 64, "link": 256, "minutes": 2, "keyword": KEYWORD_LENGTH}
 
 _ANY_PLACEHOLDER = r"\{([^{}]*)\}"
 _UNSENDABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
