@@ -6,11 +6,12 @@ import pytest
 
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
+from otp_feedback.domain.replies import CONTROL_WORDS
 from otp_feedback.domain.texts import languages
 from tests.template.expanded import source
 
 REFUSED = {
-    "AppName": ["", "x" * 41, "two\nlines"],
+    "AppName": ["", "   ", "x" * 41, "two\nlines"],
     "Sender": ["14155550100", "AC" + "0" * 32, "SM" + "0" * 32, "TwelveLetter", "whatsapp:14155550100", ""],
     "AllowedSenders": ["14155550100", "+14155550100,", "+14155550100;Acme", ",Acme"],
     "Countries": ["", "us", "USA", "US,", "US DE", "US,*"],
@@ -19,7 +20,8 @@ REFUSED = {
     "SuccessUrl": ["http://example.com", "example.com", "https://"],
     "FallbackMessageUrl": ["http://example.com"],
     "FallbackCallUrl": ["ftp://example.com"],
-    "ReplyKeyword": ["two words", "x" * 21, "yes-please", "YES!", "a_b", "!", "[yes]", "yes~", "¡Sí", "да…", "✔"],
+    "ReplyKeyword": ["two words", "x" * 21, "yes-please", "YES!", "a_b", "!", "[yes]", "yes~", "¡Sí", "да…", "✔"]
+    + ["STOP", "stop", "Unsubscribe", "cancel", "END", "quit", "Help", "INFO", "OptOut", "REVOKE", "start", "StopAll"],
     "TwilioRegion": ["ireland", "IE1"],
     "TwilioEdge": ["dublin1", "-dublin"],
     "JwtIssuer": ["http://issuer.example", "issuer"],
@@ -31,8 +33,9 @@ REFUSED = {
     "AlarmEmail": ["nobody", "a b@example.com"],
     "AlarmTopicArn": ["arn:aws:sqs:eu-west-1:123456789012:queue"],
     "KmsKeyArn": ["alias/mine", "1234abcd-12ab-34cd-56ef-1234567890ab"],
-    "TestRecipients": ["+15005550100=123456", '{"15005550100": "123456"}', '{"+15005550100": "12"}'],
-    "Templates": ["[]", "{"],
+    "TestRecipients": ["+15005550100=123456", '{"15005550100": "123456"}', '{"+15005550100": "12"}']
+    + ['{"+14155552671": "123456"}', '{"+15005550100": "123456", "+14155552671": "123456"}'],
+    "Templates": ["[]", "{", "{x}", "{}", '{"code": "{secret}"}'],
     "TwilioBaseUrl": ["ftp://example.com"],
 }
 ACCEPTED = {
@@ -48,8 +51,8 @@ ACCEPTED = {
     "HostedZoneId": ["", "Z0123456789ABC"],
     "AlarmEmail": ["", "ops@example.com"],
     "KmsKeyArn": ["", "arn:aws-cn:kms:cn-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"],
-    "TestRecipients": ["", '{"+15005550100": "123456"}', '{"+15005550100":"123456", "+15005550101": "654321"}'],
-    "Templates": ["", '{"code": {"en": "{code}"}}'],
+    "TestRecipients": ["", '{"+15005550100": "123456"}', '{"+15005550100":"123456", "+447700900123": "654321"}'],
+    "Templates": ["", '{"short": {"body": "{secret}"}}', '{ "a.b": {"body": {"en": "{app}: {secret}"}}, "b": {"body": "{link}"} }'],
     "TwilioBaseUrl": ["", "http://127.0.0.1:8081"],
     "ReplyKeyword": ["", "YES", "Sí", "ДА", "はい", "نعم", "ok2", "हाँ", "ใช่", "Si\u0301"],
 }
@@ -158,13 +161,33 @@ def test_the_languages_to_choose_from_are_those_that_there_are_texts_in():
     assert source()["Parameters"]["Language"]["AllowedValues"] == ["", *languages("code")]
 
 
-@pytest.mark.parametrize("keyword", [*REFUSED["ReplyKeyword"], *ACCEPTED["ReplyKeyword"]])
-def test_a_reply_keyword_is_taken_by_the_functions_where_the_template_takes_it(keyword):
-    environ = {"OTP_TABLE": "T", "OTP_SECRET_ARN": "arn", "OTP_SENDER": "Acme", "OTP_APP_NAME": "Acme"}
-    if keyword in ACCEPTED["ReplyKeyword"]:
-        assert Settings.from_environ({**environ, "OTP_REPLY_KEYWORD": keyword}).policy.reply_keyword == (
-            keyword or None
-        )
-    else:
-        with pytest.raises(ConfigurationError, match="OTP_REPLY_KEYWORD"):
-            Settings.from_environ({**environ, "OTP_REPLY_KEYWORD": keyword})
+def variable_of(parameter):
+    """The functions' variable that holds a parameter's value; None where none does."""
+    variables = source()["Globals"]["Function"]["Environment"]["Variables"]
+    return next((name for name, value in variables.items() if value == {"Ref": parameter}), None)
+
+
+def settings_with(parameter, value):
+    required = {"OTP_TABLE": "T", "OTP_SECRET_ARN": "arn", "OTP_SENDER": "Acme", "OTP_APP_NAME": "Acme"}
+    return Settings.from_environ({**required, "OTP_STAGE": "staging", variable_of(parameter): value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [(name, value) for name, values in ACCEPTED.items() if variable_of(name) for value in values]
+)
+def test_what_the_template_takes_the_functions_take(name, value):
+    settings_with(name, value)
+
+
+@pytest.mark.parametrize("keyword", sorted({*REFUSED["ReplyKeyword"], *CONTROL_WORDS}))
+def test_a_reply_keyword_that_the_template_refuses_the_functions_refuse(keyword):
+    assert not re.fullmatch(source()["Parameters"]["ReplyKeyword"]["AllowedPattern"], keyword)
+    with pytest.raises(ConfigurationError, match="OTP_REPLY_KEYWORD"):
+        settings_with("ReplyKeyword", keyword)
+
+
+def test_test_recipients_are_of_the_ranges_that_the_functions_know():
+    pattern = source()["Parameters"]["TestRecipients"]["AllowedPattern"]
+    for number in ("+12125550123", "+15005550006", "+447700900999", "+61491570006", "+33639981234", "+491713920000"):
+        assert re.fullmatch(pattern, f'{{"{number}": "123456"}}')
+        settings_with("TestRecipients", f'{{"{number}": "123456"}}')

@@ -136,7 +136,6 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
     keys = inbound.vault.keys()
     written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Verification):
-        journal.count("Confirmed")
         return _after_confirming(inbound, keys, written, journal)
     return _answer_again(inbound, written.current, confirming, journal)
 
@@ -191,7 +190,6 @@ def _confirm(
     """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
     written = _write_confirmed(inbound, verification_id, confirming, writer)
     if isinstance(written, Verification):
-        journal.count("Confirmed")
         return written
     if written.current is None:
         raise UnknownVerification
@@ -203,6 +201,8 @@ def _confirm(
 
 def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
     confirmation = _confirmation_of(confirmed)
+    if not confirmed.is_test:
+        journal.count("Confirmed")
     journal.note(number=confirmation.message, proof=confirmation.proof.value, action=confirmed.action.value)
     if confirmation.proof is not Proof.SENDER:
         _reset_failures(inbound, keys, confirmed, journal)

@@ -178,6 +178,8 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         _release_budgets(out, draft, writer)
         return refused
     if draft.outgoing is None:
+        if draft.message.sid is not None:
+            journal.count("Sent")
         journal.note(sid=draft.message.sid)
         return answer_again(draft.message, draft.verification.verification_id)
     if reserved and out.spend is not None:

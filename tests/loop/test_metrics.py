@@ -1,0 +1,126 @@
+"""What each outcome counts, in CloudWatch's embedded metric format, as the alarms and the dashboard look for it."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.loop.driver import Loop, fresh_number
+from tests.template.expanded import resources
+
+type Counts = Counter[tuple[str, str]]
+
+
+@contextmanager
+def counting(loop: Loop) -> Iterator[Counts]:
+    """Collects what the functions count within the block, by function and metric."""
+    logged = len(loop.stack.logs())
+    counts: Counts = Counter()
+    yield counts
+    for line in loop.stack.logs()[logged:].splitlines():
+        if '"_aws"' not in line:
+            continue
+        document = json.loads(line)
+        for directive in document["_aws"]["CloudWatchMetrics"]:
+            assert directive["Namespace"] == "OtpFeedback/otp-feedback"
+            assert directive["Dimensions"] == [["service"]]
+            for metric in directive["Metrics"]:
+                [value] = document[metric["Name"]]
+                counts[document["service"], metric["Name"]] += int(value)
+
+
+def test_a_confirmed_code(loop):
+    with counting(loop) as counts:
+        started = loop.started()
+        loop.deliver(started.sid, "delivered")
+        loop.check(started.verification_id, loop.code(started.to))
+    assert counts == {
+        ("send_otp", "Sent"): 1,
+        ("track_delivery", "Delivered"): 1,
+        ("confirm_action", "Confirmed"): 1,
+        ("confirm_action", "FeedbackReported"): 1,
+    }
+
+
+def test_a_guess_for_each_reason_to_refuse_it(loop):
+    started = loop.started()
+    wrong = loop.wrong_code(started.to)
+    with counting(loop) as counts:
+        for _ in range(6):
+            loop.check(started.verification_id, wrong)
+    assert counts == {("confirm_action", "WrongSecret"): 5, ("confirm_action", "Locked"): 1}
+
+    late = loop.started()
+    loop.advance(601)
+    with counting(loop) as counts:
+        loop.check(late.verification_id, loop.wrong_code(late.to))
+    assert counts == {("confirm_action", "Expired"): 1}
+
+
+def test_a_message_that_does_not_arrive_or_is_not_taken(loop):
+    started = loop.started()
+    with counting(loop) as counts:
+        loop.deliver(started.sid, "undelivered", error_code=30003)
+    assert counts == {("track_delivery", "Undelivered"): 1}
+
+    loop.fault("create_message", "status", status=500)
+    with counting(loop) as counts:
+        loop.start(fresh_number())
+    assert counts == {("send_otp", "SendFailed"): 1}
+
+
+def test_a_report_that_fails_and_is_made_by_the_outbox(loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=503)
+    with counting(loop) as counts:
+        loop.check(started.verification_id, loop.code(started.to))
+    assert counts == {("confirm_action", "Confirmed"): 1, ("confirm_action", "FeedbackDeferred"): 1}
+
+    with counting(loop) as counts:
+        loop.report_due()
+    age = counts.pop(("retry_feedback", "OldestFeedbackSeconds"))
+    assert age >= 31
+    assert counts == {("retry_feedback", "FeedbackReported"): 1}
+
+
+def test_a_report_that_twilio_refuses(loop):
+    started = loop.started()
+    loop.fault("feedback", "status", status=404)
+    with counting(loop) as counts:
+        loop.check(started.verification_id, loop.code(started.to))
+    assert counts == {("confirm_action", "Confirmed"): 1, ("confirm_action", "FeedbackRejected"): 1}
+
+
+def test_a_message_that_the_caller_sent_counts_as_sent(loop):
+    """Else the conversion, confirmed by sent, would exceed one."""
+    with counting(loop) as counts:
+        started = loop.started("caller", sid="SM" + "9" * 32)
+        loop.confirm(started.verification_id)
+    counts.pop(("confirm_action", "FeedbackReported"), None)
+    counts.pop(("confirm_action", "FeedbackRejected"), None)
+    assert counts == {("send_otp", "Sent"): 1, ("confirm_action", "Confirmed"): 1}
+
+
+def test_a_test_recipient_counts_nothing(custom):
+    with counting(custom) as counts:
+        started = custom.started(to="+15005550100")
+        custom.check(started.verification_id, "123456")
+    assert not counts
+
+
+@pytest.mark.parametrize("name", sorted(resources("AWS::CloudWatch::Alarm")))
+def test_an_alarm_looks_where_the_functions_count(name):
+    counted_by = {
+        "send_otp": {"Sent", "SendFailed"},
+        "confirm_action": {"Confirmed", "WrongSecret", "FeedbackRejected"},
+        "track_delivery": set(),
+        "retry_feedback": {"FeedbackRejected", "OldestFeedbackSeconds"},
+    }
+    for query in resources("AWS::CloudWatch::Alarm")[name]["Metrics"]:
+        metric = query.get("MetricStat", {}).get("Metric", {})
+        if metric.get("Namespace") == {"Fn::Sub": "OtpFeedback/${AWS::StackName}"}:
+            [dimension] = metric["Dimensions"]
+            assert dimension["Name"] == "service"
+            assert metric["MetricName"] in counted_by[dimension["Value"]] | {"Fault"}
