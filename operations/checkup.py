@@ -80,7 +80,7 @@ def checkup(clients: Clients, patient: Patient) -> list[Checks]:
     return [
         Checks("You", you),
         Checks("The stack", lambda: check_aws.check_stack(stack)),
-        Checks("Its alarms", lambda: check_aws.check_alarms(clients.cloudwatch, stack.name)),
+        Checks("Its alarms", lambda: check_aws.check_alarms(clients.cloudwatch, stack.name, patient.now_ms())),
         Checks("Its secret", lambda: check_aws.check_secret(clients.secrets, stack)),
         Checks("Twilio", twilio),
         Checks("Its table", lambda: check_aws.check_table(clients.dynamodb, stack)),

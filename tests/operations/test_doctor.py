@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from operations import aws
 from operations.__main__ import main
 from operations.check_api import check_api
-from operations.check_aws import check_outbox, check_stack, check_table
+from operations.check_aws import check_alarms, check_outbox, check_stack, check_table
 from operations.check_twilio import check_twilio
 from operations.doctor import Checks, diagnose
 from operations.errors import OperationError
@@ -286,6 +286,17 @@ class TestStack:
         assert "ErrorsAlarm is on" in said
         assert "docs/operations.md, 'ErrorsAlarm'" in said
         assert "1 check failed." in said
+
+    def test_the_alarm_of_a_schedule_that_never_ran_yet_is_no_fault(self, doctor):
+        set_alarm("laptop-RetryStoppedAlarm-4D5E6F", "ALARM")
+        cloudwatch = aws.client("cloudwatch")
+        try:
+            assert "RetryStoppedAlarm is on, as it is when it is new" in doctor(status=0)
+            findings = list(check_alarms(cloudwatch, "laptop", int(time.time() * 1000) + 21 * 60_000))
+            assert ("RetryStoppedAlarm is on", Level.FAILED) in [(f.text, f.level) for f in findings]
+        finally:
+            cloudwatch.delete_alarms(AlarmNames=["laptop-RetryStoppedAlarm-4D5E6F"])
+            cloudwatch.close()
 
     def test_nobody_is_told_of_alarms(self, laptop):
         findings = list(check_stack(laptop.parameters(AlarmEmail="")))
