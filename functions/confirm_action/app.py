@@ -148,7 +148,7 @@ def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) ->
         fields = verified_form(request, base_url.of_request(request.domain_name), vault)
         reply = InboundReply(
             sid=required(fields, "MessageSid"),
-            sender=required(fields, "From"),
+            sender=fields.get("From", ""),
             receiver=required(fields, "To"),
             body=fields.get("Body", ""),
             original_sid=fields.get("OriginalRepliedMessageSid") or None,
@@ -160,7 +160,7 @@ def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) ->
 
     def call(request: HttpRequest) -> Reply:
         fields = verified_form(request, base_url.of_request(request.domain_name), vault)
-        reply = InboundReply(required(fields, "CallSid"), required(fields, "From"), required(fields, "To"))
+        reply = InboundReply(required(fields, "CallSid"), fields.get("From", ""), required(fields, "To"))
         if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_call_url is None:
             return twiml_reply(REJECT_CALL)
         return twiml_reply(redirect_verb(settings.fallback_call_url))

@@ -2,6 +2,7 @@
 
 import os
 import random
+import secrets
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
@@ -70,7 +71,7 @@ def make_handler(
 
 def _run(context: Any, now: int) -> Run:
     return Run(
-        holder=context.aws_request_id,
+        holder=secrets.token_urlsafe(8),  # an event that Lambda delivers twice has one request id
         out_of_time=lambda: context.get_remaining_time_in_millis() < RESERVE_MS,
         ends_at=now + context.get_remaining_time_in_millis(),
         in_parallel=in_parallel(WORKERS),

@@ -24,6 +24,9 @@ def carries(body: str, secret: Secret = CODE, *, number: int = 2, verification_i
         "Acme: 123456 is your code.",
         "Ihr Code: 123456.\n\n@acme.example #123456",
         "\u2068123456\u2069",
+        "G-123456",
+        "Code_123456",
+        "123456-Acme",
     ],
 )
 def test_a_text_with_the_code_is_ours(body: str):
@@ -37,6 +40,7 @@ def test_a_text_without_the_code_is_not(body: str):
 
 def test_a_temporary_password_is_found_with_its_hyphens():
     assert carries("Your password: abcd-efgh-jkmnp", Secret("abcd-efgh-jkmnp"))
+    assert carries("Acme-abcd-efgh-jkmnp", Secret("abcd-efgh-jkmnp"))
 
 
 def test_the_code_of_another_message_or_verification_is_not_ours():

@@ -102,7 +102,10 @@ def test_a_template_cannot_be_changed():
             'body holds neither {secret} nor {link}; one for replies says "action": "reply"',
         ),
         ({"body": "{keyword}", "action": "reply"}, "body holds {keyword}, but the stack has no reply keyword"),
-        ({"body": "{secret}" + "x" * 1537}, "body may exceed 1600 characters when its placeholders are filled"),
+        ({"body": "{secret} " + "x" * 1536}, "body may exceed 1600 characters when its placeholders are filled"),
+        ({"body": "Acme{secret}"}, "body lets letters, digits or another placeholder touch {secret}"),
+        ({"body": "{secret}x"}, "body lets letters, digits or another placeholder touch {secret}"),
+        ({"body": "{app}{secret}"}, "body lets letters, digits or another placeholder touch {secret}"),
         ({"body": "{secret}\t"}, "body holds a control character or half a surrogate pair"),
         ({"body": "{secret}\x00"}, "body holds a control character or half a surrogate pair"),
         ({"body": "{secret}\ud83d"}, "body holds a control character or half a surrogate pair"),
@@ -130,7 +133,7 @@ def test_what_is_refused_is_named(definition, problem):
 
 
 def test_the_longest_body_is_accepted():
-    assert parsed({"body": "{secret}" + "x" * 1536})
+    assert parsed({"body": "{secret} " + "x" * 1535})
 
 
 @pytest.mark.parametrize(

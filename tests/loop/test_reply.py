@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.loop.conftest import MESSAGING_SERVICE, WHATSAPP_SENDER
-from tests.loop.driver import SENDER, Loop, Started, fresh_number
+from tests.loop.conftest import FALLBACK_MESSAGE_URL, MESSAGING_SERVICE, WHATSAPP_SENDER
+from tests.loop.driver import SENDER, Loop, Started, fresh_number, problem_of
 
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 REJECTED = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
@@ -88,6 +88,7 @@ def test_twice_confirms_once(loop: Loop):
     [
         *("STOP", "stop", " Stop. ", "Stop!", "UNSUBSCRIBE", "end", "Quit", "STOPALL", "cancel", "REVOKE", "OPTOUT"),
         *("stop all", "Opt out", "HELP", "Info!", " start ", "UNSTOP."),
+        *('"STOP"', "STOP?", "STOP\u200b", "Arrêt", "ARRETE"),
     ],
 )
 def test_a_word_that_is_for_twilio_never_confirms(loop: Loop, body: str):
@@ -245,7 +246,7 @@ def test_a_sender_that_is_no_number_confirms_nothing(loop: Loop, sender: str):
         response = loop.webhook(
             "/twilio/message", {"MessageSid": "SM" + "6" * 32, "From": sender, "To": SENDER, "Body": "yes"}
         )
-    assert response.status_code in {200, 400}
+    assert (response.status_code, response.text) == (200, EMPTY)
     assert status(loop, started) == "pending"
 
 
@@ -288,6 +289,77 @@ def test_what_answers_a_verification_does_not_go_on(custom: Loop, kind: str, ans
     started = loop.started("reply")
     assert loop.inbound(kind, started.to, body="yes")["twiml"] == answered
     assert status(loop, started) == "confirmed"
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_an_expired_message_is_answered_once_and_what_follows_goes_on(custom: Loop, kind: str):
+    loop = custom
+    started = loop.started("reply")
+    loop.advance(601)
+    assert "Redirect" not in loop.inbound(kind, started.to, body="yes")["twiml"]
+    loop.report_due()
+    with loop.unchanged(besides=INBOUND):
+        answer = loop.inbound(kind, started.to, body="hello bot")
+    assert answer["twiml"].endswith(REDIRECTS[kind])
+    assert len(loop.reports(started.sid)) == 1
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_what_comes_long_after_the_expiry_answers_nothing(custom: Loop, kind: str):
+    loop = custom
+    started = loop.started("reply")
+    loop.advance(600 + 3600)
+    with loop.unchanged(besides=INBOUND):
+        answer = loop.inbound(kind, started.to, body="hello bot")
+    assert answer["twiml"].endswith(REDIRECTS[kind])
+
+
+def test_a_late_reply_that_names_its_message_is_reported_however_late(custom: Loop):
+    loop = custom
+    started = loop.started("reply")
+    loop.advance(3 * 86_400)
+    loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": started.sid})
+    loop.report_due()
+    assert (status(loop, started), loop.outcome(started.sid)) == ("expired", "confirmed")
+
+
+def test_where_late_actions_are_not_reported_a_late_reply_answers_nothing(running):
+    loop = running(OTP_REPORT_LATE_ACTIONS="false", OTP_FALLBACK_MESSAGE_URL=FALLBACK_MESSAGE_URL)
+    started = loop.started("reply")
+    loop.advance(601)
+    with loop.unchanged(besides=INBOUND):
+        assert loop.inbound("message", started.to, body="hello bot")["twiml"].endswith(REDIRECTS["message"])
+
+
+def test_naming_a_message_to_another_sender_confirms_nothing(loop: Loop):
+    started = loop.started("reply")
+    with loop.unchanged(besides=INBOUND):
+        parameters = {"OriginalRepliedMessageSid": started.sid}
+        loop.inbound("message", started.to, "+14155550177", body="yes", parameters=parameters)
+    assert status(loop, started) == "pending"
+
+
+def test_nobody_is_asked_to_reply_to_an_alphanumeric_sender(custom: Loop):
+    loop = custom
+    with loop.unchanged():
+        response = loop.start(fresh_number(), "reply", sender="Acme")
+    assert (response.status_code, problem_of(response), response.json()["field"]) == (
+        400,
+        "malformed-request",
+        "sender",
+    )
+
+
+def test_whatsapp_needs_a_content_template(custom: Loop):
+    loop = custom
+    for template in (None, "plain"):
+        fields = {"template": template} if template else {}
+        with loop.unchanged():
+            response = loop.start(fresh_number(), "code", sender=WHATSAPP_SENDER, **fields)
+        assert (problem_of(response), response.json()["field"]) == ("malformed-request", "template")
+    assert loop.start(fresh_number(), "code", sender=WHATSAPP_SENDER, template="content").status_code == 202
+    registered = loop.start(fresh_number(), "caller", sender=WHATSAPP_SENDER, sid="SM" + "5" * 32)
+    assert registered.status_code == 202
 
 
 def test_an_opt_out_goes_on_to_the_users_own_application(custom: Loop):

@@ -212,7 +212,7 @@ def test_a_message_already_sent_may_have_a_secret_to_check(loop: Loop):
 def test_a_message_registered_by_its_sid_without_a_secret_takes_no_guess_for_right(loop: Loop):
     sid = send_ourselves(loop, fresh_number())
     started = loop.started("caller", sid=sid)
-    assert problem_of(loop.check(started.verification_id, "anything")) == "wrong-secret"
+    assert problem_of(loop.check(started.verification_id, "anything")) == "wrong-action"
     assert loop.confirm(started.verification_id).status_code == 200
 
 

@@ -97,17 +97,55 @@ class LoseAnswer(Boundary):
 
 
 class FailCall(Boundary):
-    """Has the n-th call refused: DynamoDB is throttled, or Twilio is not available."""
+    """Has the n-th call fail without acting: DynamoDB is throttled, or Twilio is not available.
 
-    def __init__(self, number: int) -> None:
+    Parameters
+    ----------
+    times_out
+        Whether there is no answer at all, rather than a refusal.
+    """
+
+    def __init__(self, number: int, *, times_out: bool = False) -> None:
         self._left = number
+        self._times_out = times_out
 
     @override
     def call(self, call: Call, perform: Callable[[], Any]) -> Any:
         self._left -= 1
         if self._left:
             return perform()
+        if self._times_out:
+            raise ReadTimeoutError(endpoint_url="https://dynamodb")
         raise ClientError({"Error": {"Code": "ProvisionedThroughputExceededException"}}, call.name)
+
+
+class JustBefore(Boundary):
+    """Lets something happen once, just before a call arrives.
+
+    Parameters
+    ----------
+    meant
+        Tells the call.
+    happens
+        What happens.
+    """
+
+    def __init__(self, meant: Callable[[Call], bool], happens: Callable[[], object]) -> None:
+        self.happened = False
+        self._meant = meant
+        self._happens = happens
+
+    @override
+    def call(self, call: Call, perform: Callable[[], Any]) -> Any:
+        if not self.happened and self._meant(call):
+            self.happened = True
+            self._happens()
+        return perform()
+
+
+def confirms(call: Call) -> bool:
+    """Whether a call is the confirming write."""
+    return ":confirmed" in call.request.get("ExpressionAttributeValues", {})
 
 
 def _whatever_comes(perform: Callable[[], Any]) -> None:

@@ -102,11 +102,16 @@ def edited(*edits: tuple[str, str, str], **values: Any) -> type[DynamoDBStore]:
 
 CONFIRMING, ADDING, SETTLING = "SET #st = :confirmed", "SET #ms.#n = :message", "SET #ms.#n.#f = :outcome"
 ADVANCING, RESERVING = "SET #ms.#n.#d = :d", "SET #at = #at + :one"
+NOT_REPORTED, OR_REPORTED = "#ms.#n.#f = :none", "(#ms.#n.#f = :none OR attribute_exists(#ms.#n))"
 UNEXPIRED, OR_EXPIRED = "#ms.#n.#x > :now", "(#ms.#n.#x > :now OR attribute_exists(#ms.#n))"
 
-AttemptsResetByAnother = edited((ADDING, "#ab = :writer", "#ab = :writer, #at = :none"), none=0)
+AttemptsResetByAnother = edited((ADDING, "#ms.#n = :message", "#ms.#n = :message, #at = :nil"), nil=0)
 NoExpiryAtTheWrite = edited((CONFIRMING, UNEXPIRED, OR_EXPIRED))
-ConfirmedAgain = edited((CONFIRMING, "#st = :pending AND", "(#st = :pending OR attribute_exists(#st)) AND"))
+ConfirmedAgain = edited(
+    (CONFIRMING, "#st = :pending AND", "(#st = :pending OR attribute_exists(#st)) AND"),
+    (CONFIRMING, NOT_REPORTED, OR_REPORTED),
+)
+ConfirmedThoughReportedLate = edited((CONFIRMING, NOT_REPORTED, OR_REPORTED))
 AttemptsWithoutEnd = edited((RESERVING, "#at < #mx", "attribute_exists(#at)"))
 AttemptsAfterTheEnd = edited((RESERVING, "#st = :pending", "(#st = :pending OR attribute_exists(#st))"))
 SidOverwritten = edited((ADVANCING, " AND (attribute_not_exists(#ms.#n.#s) OR #ms.#n.#s = :s)", ""))
@@ -116,7 +121,7 @@ FeedbackForgotten = edited(
     (CONFIRMING, "#feedback_shard = :shard, #feedback_due_at = :due_at, #fs", "#sh = :shard, #fs"),
     (CONFIRMING, "if_not_exists(#fs, :now)", ":due_at"),
 )
-TurnRenewed = edited((f"{SETTLING}", ":outcome", ":outcome, #feedback_due_at = :none"), none=0)
+TurnRenewed = edited((f"{SETTLING}", ":outcome", ":outcome, #feedback_due_at = :nil"), nil=0)
 NumberedWithGaps = edited((ADDING, "attribute_exists(#ms.#1) AND ", ""), (ADDING, "attribute_exists(#ms.#2) AND ", ""))
 
 

@@ -34,8 +34,16 @@ NOW = 1_760_000_000_000
 WRITER, OTHER_WRITER = "writer", "another writer"
 METHODS = sorted(name for name, member in vars(Store).items() if callable(member) and not name.startswith("_"))
 EXAMPLES = [8, pytest.param(200, marks=pytest.mark.heavy)]
-UNCONDITIONAL = {"add_failure", "count_sends", "due_reports", "read", "read_recipient", "reset_failures"}
-NEVER_REFUSED = {"bind_inbound", "bound_inbound"}
+UNCONDITIONAL = {
+    "add_failure",
+    "count_sends",
+    "due_reports",
+    "read",
+    "read_limit_key",
+    "read_recipient",
+    "reset_failures",
+}
+NEVER_REFUSED = {"bind_inbound", "bound_inbound", "release_limit_key"}
 CALLS_A_SECOND = 20_000
 
 numbers = itertools.count(1)
@@ -147,8 +155,10 @@ def records(draw: st.DrawFn) -> tuple[str, dict[str, Any] | None]:
         reference=draw(st.none() | st.just("order-1")),
     )
     item = verification_item(verification, NOW // 1000, draw(writers))
-    for name in ("rb", "cb", "ab", "xb"):
+    for name in ("rb", "cb", "xb"):
         item |= typed({name: draw(writers)} if draw(st.booleans()) else {})
+    for message in item["ms"]["M"].values():
+        message["M"] |= typed({"w": draw(writers)} if draw(st.booleans()) else {})
     if draw(st.booleans()):
         del item["ttl"]
         item |= typed({"feedback_shard": outbox_shard(verification_id), "feedback_due_at": draw(times), "fs": NOW})
@@ -163,7 +173,8 @@ def counted(draw: st.DrawFn, prefix: str) -> tuple[bytes, dict[str, Any] | None]
         return digest, None
     sends = sorted(draw(st.lists(times, max_size=10)), reverse=True)
     fields: dict[str, Any] = {"pk": f"{prefix}#{digest.hex()}"}
-    fields |= {f"s{slot}": at for slot, at in enumerate(sends)} | {f"v{slot}": "-" for slot, _ in enumerate(sends)}
+    fields |= {f"s{slot}": at for slot, at in enumerate(sends)}
+    fields |= {f"v{slot}": draw(st.just("-") | writers) for slot, _ in enumerate(sends)}
     fields |= draw(st.sampled_from([{}, {"f": 3}, {"f": 99}, {"f": 0, "lc": NOW}]))
     return digest, typed(fields | ({"rb": draw(writers)} if draw(st.booleans()) else {}))
 
@@ -237,6 +248,7 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "release_send": _on_counted("R", writers),
     "reserve_limit_key": _on_counted("K", times, limits.map(lambda each: each.limit_key), writers),
     "release_limit_key": _on_counted("K", limits.map(lambda each: each.limit_key), writers),
+    "read_limit_key": _on_counted("K"),
     "count_sends": _on_shard(st.integers(1, 3), st.integers(0, 2), st.just(NOW // 1000)),
     "read_recipient": _on_counted("R"),
     "bind_inbound": _bindings(),

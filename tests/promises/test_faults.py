@@ -142,9 +142,12 @@ def _calls_of_the_store(world: World, operation: Operation) -> list[int]:
     return [number for number, call in enumerate(calls_of(world, operation), 1) if call.name not in TWILIO]
 
 
+@pytest.mark.parametrize("times_out", [False, pytest.param(True, marks=pytest.mark.heavy)])
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)
-def test_a_throttled_call_is_never_a_yes(name: str, operation: str):
-    """Promise 7: DynamoDB refuses each call in turn; the caller is told so, or what it is told anyway, and retries."""
+def test_a_call_that_fails_is_never_a_yes(name: str, operation: str, *, times_out: bool):
+    """Promise 7: DynamoDB refuses each call in turn, or lets it time out; the caller is told so, or what it is told
+    anyway, and retries.
+    """
     here = situated(name)
     act, world = {**here.operations, **here.troubled}[operation], here.world
     before = world.snapshot()
@@ -152,12 +155,12 @@ def test_a_throttled_call_is_never_a_yes(name: str, operation: str):
     world.restore(before)
     for number in _calls_of_the_store(world, act):
         world.ledger.disturbances = 1
-        answer = world.run(act, "throttled", FailCall(number))
+        answer = world.run(act, "failing", FailCall(number, times_out=times_out))
         assert answer.outcome in {undisturbed, "unavailable"}
         if isinstance(answer.problem, Unavailable):
             assert answer.problem.retry_after_s >= 1
         check_promises(world)
-        world.run(act, "throttled no more")
+        world.run(act, "failing no more")
         check_promises(world)
         world.recover()
         check_settled(world)

@@ -6,7 +6,7 @@ orders there are. In each state the promises that hold at any moment are checked
 `-m heavy` recovery after the sudden death of all in every state. The orders are counted, and the counts are asserted,
 so that none is skipped silently: they grow where a use case gains a call, and must not shrink.
 
-Cases: ten sorts of two or three parallel confirmations; 842 pairs of operations in eight situations, over 51,000
+Cases: sixteen sorts of two or three parallel confirmations; 842 pairs of operations in eight situations, over 51,000
 orders, of which six situations need `-m heavy`, as do 2,000 pairs in which Twilio fails, and crowds of four to six
 with at most three preemptions.
 
@@ -22,11 +22,11 @@ from typing import Any
 import pytest
 
 from otp_feedback.adapters import records
-from otp_feedback.domain.verification import State
+from otp_feedback.domain.verification import Feedback, State
 from otp_feedback.usecases import report
-from tests.promises.engine import Participant, explore, tick
+from tests.promises.engine import JustBefore, Participant, confirms, explore, tick
 from tests.promises.scenarios import SITUATIONS, Situation
-from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World
+from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World, check_promises
 
 
 @pytest.fixture(autouse=True)
@@ -115,6 +115,23 @@ def test_parallel_confirmations(name: str, names: tuple[str, ...]):
         assert explored.orders == ORDERS_OF_CONFIRMATIONS[names]
 
 
+OTHER_TRIPLES = [
+    ("link", ("tap", "tap", "tap")),
+    ("link", ("tap", "tap", "tap a forged link")),
+    ("reply", ("reply", "same reply again", "another reply")),
+    ("caller", ("caller's word", "caller's word", "check right")),
+    ("code", ("check late", "check late", "check late")),
+    ("code, owing", ("check right", "check late", "check right")),
+]
+
+
+@pytest.mark.parametrize(("name", "names"), OTHER_TRIPLES)
+def test_parallel_confirmations_by_every_way_in(name: str, names: tuple[str, ...]):
+    situation = SITUATIONS[name](World())
+    explored = explore(situation.world, _participants(situation, names), crashes=True)
+    assert explored.orders >= math.factorial(len(names))
+
+
 PAIRS_AND_LEAST_ORDERS = {
     "code": (105, 2950),
     "code, owing": (105, 7600),
@@ -181,6 +198,24 @@ def test_a_message_expires_between_any_two_calls(name: str):
     """The last millisecond passes at any moment, beside a check and one more operation."""
     situation = SITUATIONS["code, expiring"](World(slack_ms=1))
     explore(situation.world, [*_participants(situation, ["check right", name]), tick(1)])
+
+
+def test_what_was_judged_late_while_a_confirmation_is_under_way_stays_late():
+    """Its expiry passes while the confirming write is on its way; another process has it reported, and it is."""
+    situation = SITUATIONS["code, expiring"](World(slack_ms=1))
+    world, check_right = situation.world, situation.operations["check right"]
+
+    def meanwhile() -> None:
+        world.advance(1)
+        assert world.run(check_right, "B").outcome == "expired"
+        world.run(situation.operations["retry"], "retry")
+
+    confirming = JustBefore(confirms, meanwhile)
+    assert world.run(check_right, "A", confirming).outcome == "expired"
+    assert confirming.happened
+    check_promises(world)
+    verification = world.verification(situation.verification_id)
+    assert (verification.state, verification.messages[2].feedback) == (State.PENDING, Feedback.REPORTED)
 
 
 @pytest.mark.parametrize("names", [("check right",), ("check late", "check right"), ("another", "check right")])

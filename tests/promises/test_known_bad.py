@@ -14,7 +14,17 @@ from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.usecases import report
 from otp_feedback.usecases.confirm import confirm_link
 from tests.promises import known_bad
-from tests.promises.engine import FailCall, Kill, LoseAnswer, Participant, calls_of, explore, tick
+from tests.promises.engine import (
+    FailCall,
+    JustBefore,
+    Kill,
+    LoseAnswer,
+    Participant,
+    calls_of,
+    confirms,
+    explore,
+    tick,
+)
 from tests.promises.scenarios import SITUATIONS
 from tests.promises.world import PromiseBroken, Ways, World, check_promises, check_settled
 
@@ -66,6 +76,20 @@ def in_a_slow_process(situation: str, name: str) -> Check:
         check_promises(world)
 
     return check
+
+
+def late_while_confirming(world: World) -> None:
+    """The last millisecond passes, and the message is reported late, while a confirming write is under way."""
+    world.slack_ms = 1
+    here = SITUATIONS["code, expiring"](world)
+
+    def meanwhile() -> None:
+        world.advance(1)
+        world.run(here.operations["check right"])
+        world.run(here.operations["retry"])
+
+    world.run(here.operations["check right"], "slow", JustBefore(confirms, meanwhile))
+    check_promises(world)
 
 
 def every_death(situation: str, name: str) -> Check:
@@ -186,6 +210,9 @@ TABLE = {
         all_orders("code", "check right", "check right"),
         "1: a confirmation was written over",
         store=known_bad.ConfirmedAgain,
+    ),
+    "confirmed though reported late": Bad(
+        late_while_confirming, "a message's feedback moved back", store=known_bad.ConfirmedThoughReportedLate
     ),
     "attempts without end": Bad(
         one_after_another("code, last attempt", "check wrong", "check wrong"),

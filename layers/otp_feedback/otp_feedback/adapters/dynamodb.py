@@ -40,6 +40,9 @@ OUTBOX_FIELDS = "#feedback_shard, #feedback_due_at, #fn, #fs"
 SETTLING_TRIES = 5
 """Each of two other messages can fall due and be done once while we try: each time the other form is the right one."""
 
+RELEASING_TRIES = 5
+"""Others may take slots of the same limit key while a slot is looked for."""
+
 NOBODY = "-"
 """Stands in a slot that nobody holds."""
 
@@ -117,23 +120,32 @@ class DynamoDBStore:
         )
 
     def release_send(self, recipient: bytes, writer: str) -> None:
-        self._release_window(recipient_key(recipient), SLOTS, writer)
+        self._shift_back(recipient_key(recipient), 0, SLOTS, " REMOVE #rb", "#rb = :writer", writer)
 
     def reserve_limit_key(
         self, limit_key: bytes, now: int, windows: Windows, writer: str
     ) -> Recipient | Refused[Recipient]:
-        slots = _Slots(windows.daily, ttl=(now + 2 * DAY_MS) // 1000)
+        slots = _Slots(windows.daily, writer, ttl=(now + 2 * DAY_MS) // 1000)
         return self._reserve_window(limit_key_key(limit_key), windows, slots, now, writer)
 
+    def read_limit_key(self, limit_key: bytes) -> Recipient | None:
+        item = self._get(limit_key_key(limit_key))
+        return read_recipient(item) if item is not None else None
+
     def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
-        self._release_window(limit_key_key(limit_key), windows.daily, writer)
+        """Others of this key may have taken slots since: the writer's own is looked for, and looked for again."""
+        for _ in range(RELEASING_TRIES):
+            current = self.read_limit_key(limit_key)
+            if current is None or writer not in current.holders[: windows.daily]:
+                return
+            slot = current.holders.index(writer)
+            condition = f"#v{slot} = :writer"
+            if self._shift_back(limit_key_key(limit_key), slot, windows.daily, "", condition, writer):
+                return
 
     def count_sends(self, hour: int, more: int, ttl: int) -> int:
-        if not more:
-            item = self._get(sends_key(hour))
-        else:
-            item = self._update(sends_key(hour), "SET #ttl = :ttl ADD #sends :more", None, {":ttl": ttl, ":more": more})
-        return int(plain(item)["sends"]) if item is not None else 0
+        item = self._update(sends_key(hour), "SET #ttl = :ttl ADD #sends :more", None, {":ttl": ttl, ":more": more})
+        return int(plain(item)["sends"])
 
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         item = self._get(recipient_key(recipient))
@@ -166,7 +178,7 @@ class DynamoDBStore:
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailed as failed:
-            kept = _own_or_refused(failed.item, "wb", writer, read_verification)
+            kept = _own_or_refused(failed.item, ("wb",), writer, read_verification)
             return kept if isinstance(kept, Refused) else None
         return None
 
@@ -191,18 +203,18 @@ class DynamoDBStore:
         previous = f"#ms.#{message.number - 1}"
         return self._write(
             verification_id,
-            "SET #ms.#n = :message, #ab = :writer",
+            "SET #ms.#n = :message",
             f"#st = :pending AND #at < #mx AND attribute_exists({previous}) AND attribute_not_exists(#ms.#n)",
-            {":message": message_fields(message), ":writer": writer, ":pending": State.PENDING.value},
+            {":message": message_fields(message) | {"w": writer}, ":pending": State.PENDING.value},
             number=message.number,
-            own=("ab", writer),
+            own=(("ms", str(message.number), "w"), writer),
         )
 
     def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
         self._update_if_possible(
             verification_key(verification_id),
-            "REMOVE #ms.#n, #ab",
-            "#ab = :writer AND #st = :pending AND #ms.#n.#d = :sending",
+            "REMOVE #ms.#n",
+            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending",
             {":writer": writer, ":pending": State.PENDING.value, ":sending": int(Delivery.SENDING)},
             number=number,
         )
@@ -235,7 +247,9 @@ class DynamoDBStore:
         self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _in_list("ac", [action.value for action in sorted(actions)])
+        some_secret = " OR ".join(f"attribute_exists(#ms.#{number}.#m)" for number in (1, 2, 3))
         conditions = [allowed, "#st = :pending", "#at < #mx", "(attribute_not_exists(#rb) OR #rb <> :writer)"]
+        conditions.append(f"({some_secret})")
         values |= {":one": 1, ":writer": writer, ":pending": State.PENDING.value}
         if expect.to is not None:
             conditions.append("#to = :to")
@@ -248,7 +262,7 @@ class DynamoDBStore:
             "SET #at = #at + :one, #rb = :writer",
             " AND ".join(conditions),
             values,
-            own=("rb", writer),
+            own=(("rb",), writer),
         )
 
     def add_failure(self, recipient: bytes) -> None:
@@ -261,12 +275,14 @@ class DynamoDBStore:
         self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _in_list("ac", [action.value for action in sorted(confirming.actions)])
-        conditions = [allowed, "#st = :pending", "#ms.#n.#x > :now"]
+        # What was judged to be late, perhaps by a clock that is ahead, is reported and stays late.
+        conditions = [allowed, "#st = :pending", "#ms.#n.#x > :now", "#ms.#n.#f = :none"]
         if confirming.mac is not None:
             conditions.append("#ms.#n.#m = :mac")
             values[":mac"] = confirming.mac.digest
         else:
-            conditions.append("#at < #mx")
+            conditions += ["#at < #mx", "#ms.#n.#d <> :rejected"]
+            values[":rejected"] = int(Delivery.REJECTED)
         if confirming.message is None:
             conditions.append("attribute_not_exists(#ms.#2)")
         number = confirming.message or 1
@@ -277,6 +293,7 @@ class DynamoDBStore:
             ":now": now,
             ":number": number,
             ":proof": confirming.proof.value,
+            ":none": Feedback.NONE.value,
             ":due": Feedback.DUE.value,
             ":shard": outbox_shard(verification_id),
             ":due_at": due_at,
@@ -288,7 +305,7 @@ class DynamoDBStore:
             " AND ".join(conditions),
             values,
             number=number,
-            own=("cb", writer),
+            own=(("cb",), writer),
         )
 
     def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
@@ -319,7 +336,7 @@ class DynamoDBStore:
             "SET #st = :canceled, #xb = :writer",
             "#st = :pending",
             {":canceled": State.CANCELED.value, ":pending": State.PENDING.value, ":writer": writer},
-            own=("xb", writer),
+            own=(("xb",), writer),
         )
 
     def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
@@ -426,16 +443,16 @@ class DynamoDBStore:
                 {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **kept, **limits, **values},
             )
         except ConditionFailed as failed:
-            return _own_or_refused(failed.item, "rb", writer, read_recipient)
+            return _own_or_refused(failed.item, ("rb",), writer, read_recipient)
         return read_recipient(item)
 
-    def _release_window(self, key: str, count: int, writer: str) -> None:
-        """Shift the slots back: what fell out of the last one was older than every window."""
-        shifts = "".join(f"#{name}{slot} = #{name}{slot + 1}, " for slot in range(count - 1) for name in ("s", "v"))
-        self._update_if_possible(
+    def _shift_back(self, key: str, first: int, count: int, remove: str, condition: str, writer: str) -> bool:
+        """Shift the slots back from `first` on: what fell out of the last one was older than every window."""
+        shifts = "".join(f"#{name}{slot} = #{name}{slot + 1}, " for slot in range(first, count - 1) for name in "sv")
+        return self._update_if_possible(
             key,
-            f"SET {shifts}#s{count - 1} = :zero, #v{count - 1} = :nobody REMOVE #rb",
-            "#rb = :writer",
+            f"SET {shifts}#s{count - 1} = :zero, #v{count - 1} = :nobody{remove}",
+            condition,
             {":zero": 0, ":nobody": NOBODY, ":writer": writer},
         )
 
@@ -451,23 +468,24 @@ class DynamoDBStore:
         condition: str,
         values: Mapping[str, Any],
         number: int | None = None,
-        own: tuple[str, str] | None = None,
+        own: tuple[tuple[str, ...], str] | None = None,
     ) -> Verification | Refused[Verification]:
         """Update a verification; `own` names the field that proves a repeated write to be ours."""
         try:
             item = self._update(verification_key(verification_id), update, condition, values, number)
         except ConditionFailed as failed:
-            field, writer = own or ("", "")
+            field, writer = own or ((), "")
             return _own_or_refused(failed.item, field, writer, read_verification)
         return read_verification(item)
 
     def _update_if_possible(
         self, key: str, update: str, condition: str, values: Mapping[str, Any], number: int | None = None
-    ) -> None:
+    ) -> bool:
         try:
             self._update(key, update, condition, values, number)
         except ConditionFailed:
-            return
+            return False
+        return True
 
     def _update(
         self, key: str, update: str, condition: str | None, values: Mapping[str, Any], number: int | None = None
@@ -529,13 +547,19 @@ class _Slots:
     ttl: int | None = None
 
 
-def _own_or_refused[T](item: Item | None, field: str, writer: str, read: Callable[[Item], T]) -> T | Refused[T]:
-    """A failed condition is a success where the item shows that an earlier try of this same write was applied."""
+def _own_or_refused[T](
+    item: Item | None, field: tuple[str, ...], writer: str, read: Callable[[Item], T]
+) -> T | Refused[T]:
+    """A failed condition is a success where the item shows that an earlier try of this same write was applied.
+
+    `field` is the path to this kind of write's field; empty where there is none.
+    """
     if item is None:
         return Refused(None)
-    if field and item.get(field) == {"S": writer}:
-        return read(item)
-    return Refused(read(item))
+    value: Any = {"M": item}
+    for name in field:
+        value = value.get("M", {}).get(name, {})
+    return read(item) if field and value == {"S": writer} else Refused(read(item))
 
 
 def _binding(item: Item) -> tuple[str, int]:

@@ -7,7 +7,6 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.limits import SLOTS
 from otp_feedback.domain.secret import Mac, decode_id
 from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import OUTBOX_SHARDS, Recipient
@@ -135,10 +134,11 @@ def read_verification(item: Item) -> Verification:
 def read_recipient(item: Item) -> Recipient:
     """The recipient that an item holds."""
     fields = plain(item)
-    sends = (int(fields[f"s{slot}"]) for slot in itertools.takewhile(lambda n: f"s{n}" in fields, itertools.count()))
+    slots = itertools.takewhile(lambda slot: f"s{slot}" in fields, itertools.count())
+    sends = [int(fields[f"s{slot}"]) for slot in slots]
     return Recipient(
         sends=tuple(at for at in sends if at),
-        holders=tuple(fields[f"v{slot}"] for slot in range(SLOTS) if fields.get(f"s{slot}")),
+        holders=tuple(fields[f"v{slot}"] for slot in range(len(sends)) if sends[slot]),
         failures=int(fields.get("f", 0)),
         last_confirmed_at=_int(fields.get("lc")),
     )

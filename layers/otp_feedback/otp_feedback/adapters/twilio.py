@@ -17,6 +17,7 @@ import httpx
 from otp_feedback.adapters.deadline import DeadlineTransport
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.domain.errors import Unavailable
+from otp_feedback.domain.senders import WHATSAPP, is_messaging_service, is_whatsapp
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
@@ -43,10 +44,8 @@ MAX_PAGES = 5
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
-_MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
-_WHATSAPP = "whatsapp:"
 
 _PASSING_REFUSALS = {401: "credentials", 403: "credentials", 408: "timeout", 425: "too-early", 429: "throttled"}
 
@@ -290,12 +289,12 @@ def _create_form(message: OutgoingMessage) -> dict[str, str]:
         "RiskCheck": "enable",
         "Attempt": str(message.attempt),
     }
-    if _MESSAGING_SERVICE.fullmatch(message.sender):
+    if is_messaging_service(message.sender):
         form["MessagingServiceSid"] = message.sender
     else:
         form["From"] = message.sender
-    if message.sender.startswith(_WHATSAPP) and not message.to.startswith(_WHATSAPP):
-        form["To"] = _WHATSAPP + message.to
+    if is_whatsapp(message.sender) and not is_whatsapp(message.to):
+        form["To"] = WHATSAPP + message.to
     if message.content_sid is not None:
         form["ContentSid"] = message.content_sid
         if message.content_variables is not None:

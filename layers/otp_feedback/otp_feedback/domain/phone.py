@@ -14,9 +14,8 @@ _FICTIONAL = re.compile(
     r"\+1[2-9][0-9]{2}55501[0-9]{2}\Z"  # NANPA: 555-0100 to 555-0199
     r"|\+1500555[0-9]{4}\Z"  # Twilio's magic numbers
     r"|\+447700900[0-9]{3}\Z"  # Ofcom: mobile numbers for drama
-    r"|\+6149157[0-9]{4}\Z"  # ACMA: mobile numbers for fiction, 0491 570 006 and on
     r"|\+3363998[0-9]{4}\Z"  # Arcep: 06 39 98 xx xx
-    r"|\+49171392[0-9]{4}\Z",  # Bundesnetzagentur: drama numbers of mobile networks
+    r"|\+4917139200[0-9]{2}\Z",  # Bundesnetzagentur: drama numbers, 0171 3920000 to 3920099
     re.ASCII,
 )
 

@@ -4,7 +4,7 @@ import unicodedata
 
 CONTROL_WORDS = frozenset(
     {"stop", "unsubscribe", "end", "quit", "stopall", "stop all", "cancel", "revoke", "optout", "opt out"}
-    | {"help", "info", "start", "unstop"}
+    | {"help", "info", "start", "unstop", "arret", "arrete", "arrett"}
 )
 """https://help.twilio.com/articles/223134027-Twilio-support-for-opt-out-keywords-SMS-STOP-filtering-"""
 
@@ -19,8 +19,8 @@ def normalized(text: str) -> str:
 
 
 def opts_out(body: str) -> bool:
-    """Whether a message is one of the keywords that Twilio takes for opting out."""
-    return normalized(body).strip(" .!") in CONTROL_WORDS
+    """Whether a message is one of the keywords that Twilio takes for opting out, whatever stands around it."""
+    return _words(normalized(body)).strip() in CONTROL_WORDS
 
 
 def is_keyword(text: str) -> bool:

@@ -1,7 +1,7 @@
 """Confirm that the action was performed. Whatever the way in, `_confirm` is the one place that writes it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
 from otp_feedback.domain.delivery import Delivery
@@ -66,7 +66,7 @@ def check(
     writer = inbound.new_writer()
     reserved = store.reserve_attempt(verification_id, actions, expect, writer)
     if isinstance(reserved, Refused):
-        raise _counted(_why_not_open(reserved.current, actions, expect), journal)
+        raise _counted(_why_not_checked(reserved.current, actions, expect), journal)
     if keys.unknown_key_ids(reserved.macs.values()):
         keys = inbound.vault.refreshed_keys()
     matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, guess))
@@ -79,10 +79,10 @@ def check(
             if confirmed is not None:
                 return _after_confirming(inbound, keys, confirmed, journal)
         _report_late(inbound, reserved, message, journal)
-    if keys.unknown_key_ids(reserved.macs.values()):
-        raise Unavailable
     if not matching:
         store.add_failure(recipient_id(keys, reserved.to))
+    if keys.unknown_key_ids(reserved.macs.values()):
+        raise Unavailable
     raise _counted(_missed(reserved, clock()), journal)
 
 
@@ -135,6 +135,9 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
     """
     keys = inbound.vault.keys()
     written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+    if isinstance(written, Refused) and (only := _only_one_sent(written.current, confirming)) is not None:
+        confirming = replace(confirming, message=only)
+        written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Verification):
         return _after_confirming(inbound, keys, written, journal)
     return _answer_again(inbound, written.current, confirming, journal)
@@ -242,6 +245,13 @@ def _why_not_open(current: Verification | None, actions: frozenset[Action], expe
     return Unavailable() if current.attempts_left else Locked()
 
 
+def _why_not_checked(current: Verification | None, actions: frozenset[Action], expect: Expectation) -> Problem:
+    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess."""
+    problem = _why_not_open(current, actions, expect)
+    nothing_to_guess = current is not None and not current.macs and isinstance(problem, Unavailable)
+    return WrongAction() if nothing_to_guess else problem
+
+
 def _is_expected(current: Verification, expect: Expectation) -> bool:
     return expect.to in (None, current.to) and expect.reference in (None, current.reference)
 
@@ -250,13 +260,23 @@ def _missed(reserved: Verification, now: int) -> Problem:
     return WrongSecret(reserved.attempts_left) if reserved.has_live_message(now) else Expired()
 
 
+def _only_one_sent(current: Verification | None, confirming: Confirming) -> int | None:
+    """The message that was acted on, where none was named and all others were refused by Twilio."""
+    if current is None or confirming.message is not None or len(current.messages) == 1:
+        return None
+    sent = _sent_ones(current, current.messages)
+    return next(iter(sent)) if len(sent) == 1 else None
+
+
 def _named(current: Verification, number: int | None) -> Message:
-    if number is None and len(current.messages) > 1:
+    sent = _sent_ones(current, current.messages)
+    if number is None and len(sent) > 1:
         raise MalformedRequest("message", "is required where several messages were sent")
-    message = current.messages.get(number or 1)
-    if message is None:
-        raise MalformedRequest("message", "names no message of this verification")
-    return message
+    if number is None:
+        number = next(iter(sent), None)
+    if number not in sent:
+        raise MalformedRequest("message", "names no message of this verification that was sent")
+    return current.messages[number]
 
 
 def _confirmation_of(verification: Verification) -> Confirmation:

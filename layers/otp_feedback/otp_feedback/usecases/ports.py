@@ -114,8 +114,11 @@ class Store(Protocol):
     ) -> Recipient | Refused[Recipient]:
         """Take a slot in the windows of a caller's limit key."""
 
+    def read_limit_key(self, limit_key: bytes) -> Recipient | None:
+        """The windows of a caller's limit key, consistently; the holders are the writers' ids."""
+
     def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
-        """Give back the slot just taken."""
+        """Give back the slot that the writer took."""
 
     def count_sends(self, hour: int, more: int, ttl: int) -> int:
         """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""

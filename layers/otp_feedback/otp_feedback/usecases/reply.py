@@ -7,16 +7,19 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import MalformedRequest, Problem
 from otp_feedback.domain.phone import mask, parse_number
 from otp_feedback.domain.replies import holds_keyword, opts_out
-from otp_feedback.domain.verification import Action, Message, Proof, State, Verification
+from otp_feedback.domain.senders import WHATSAPP, is_messaging_service
+from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
 from otp_feedback.usecases.ports import Confirming, Journal
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
-WHATSAPP = "whatsapp:"
 NOTHING = ("-", 0)
 """What an inbound message or call is bound to that answers no verification."""
 
 REPLIED = frozenset({Action.REPLY})
+
+LATE_REPLY_MS = 3_600_000
+"""How long after its expiry a message is taken for what an inbound message or call answers, where that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +95,17 @@ def _number_of(reply: Reply) -> str | None:
 
 def _find(inbound: Inbound, reply: Reply, e164: str) -> tuple[str, int]:
     """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
+    now = inbound.reporting.clock()
+    reports_late = inbound.reporting.policy.report_late_actions
     candidates = [
         (message, verification)
         for verification in _awaiting(inbound, e164)
         for message in verification.messages.values()
         if _answers(reply, verification, message)
+        and (message.is_live(now) or (reports_late and _may_come_late(reply, message, now)))
     ]
     if not candidates:
         return NOTHING
-    now = inbound.reporting.clock()
     message, verification = max(candidates, key=lambda pair: _preference(pair[0], now))
     return verification.verification_id, message.number
 
@@ -117,9 +122,16 @@ def _awaiting(inbound: Inbound, e164: str) -> Iterable[Verification]:
 
 
 def _answers(reply: Reply, verification: Verification, message: Message) -> bool:
+    sender = verification.sender_of(message)
     if reply.original_sid is not None:
-        return message.sid == reply.original_sid
-    return verification.sender_of(message) == reply.receiver and message.delivery is not Delivery.REJECTED
+        return message.sid == reply.original_sid and (sender == reply.receiver or is_messaging_service(sender))
+    return sender == reply.receiver and message.delivery is not Delivery.REJECTED
+
+
+def _may_come_late(reply: Reply, message: Message, now: int) -> bool:
+    """Whether a reply to an expired message is still to be reported; if not, it is for the user's own application."""
+    is_recent = now < message.expires_at + LATE_REPLY_MS
+    return message.feedback is Feedback.NONE and (is_recent or reply.original_sid is not None)
 
 
 def _preference(message: Message, now: int) -> tuple[bool, bool, bool, int]:

@@ -11,7 +11,8 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Keys
-from otp_feedback.domain.verification import Feedback, Message, Verification
+from otp_feedback.domain.senders import WHATSAPP, is_whatsapp
+from otp_feedback.domain.verification import Action, Feedback, Message, Verification
 from otp_feedback.usecases.ports import (
     OUTBOX_SHARDS,
     Clock,
@@ -23,6 +24,7 @@ from otp_feedback.usecases.ports import (
     Store,
     Twilio,
 )
+from otp_feedback.usecases.sending import recipient_id
 
 REPORT_DEADLINE_S = 5.0
 """Seconds that Twilio has for a report, or a list, from the outbox."""
@@ -249,12 +251,12 @@ def _report_or_give_up(
 def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verification, message: Message) -> Message:
     """The message with its SID, where Twilio lists one of that time whose text holds its secret.
 
-    The caller's own secret may stand in the texts of several messages.
+    The caller's own secret may stand in the texts of several messages, so there it must be the only one of its time.
     """
-    if message.mac is None:
+    if message.mac is None or _may_be_anothers(reporting, keys, verification, message):
         return message
     since = datetime.fromtimestamp(message.sent_at / 1000, UTC).date()
-    address = f"whatsapp:{verification.to}" if verification.sender.startswith("whatsapp:") else verification.to
+    address = WHATSAPP + verification.to if is_whatsapp(verification.sender) else verification.to
     try:
         listed = reporting.twilio.list_messages(address, since, REPORT_DEADLINE_S)
     except Unavailable:
@@ -266,6 +268,16 @@ def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verific
         if carries_secret(each.body, keys(), verification.verification_id, message.number, message.mac):
             return _attach(reporting, verification, message, each.sid)
     return message
+
+
+def _may_be_anothers(
+    reporting: Reporting, keys: Callable[[], Keys], verification: Verification, message: Message
+) -> bool:
+    if verification.action is not Action.CALLER:
+        return False
+    recipient = reporting.store.read_recipient(recipient_id(keys(), verification.to))
+    sends = recipient.sends if recipient is not None else ()
+    return sum(may_have_been_created(message, at) for at in sends) > 1
 
 
 def _attach(reporting: Reporting, verification: Verification, message: Message, sid: str) -> Message:

@@ -18,6 +18,7 @@ from otp_feedback.domain.secret import (
     generate_password,
     link_id,
 )
+from otp_feedback.domain.senders import is_whatsapp
 from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, render
 from otp_feedback.domain.verification import Action, Message, Verification
 from otp_feedback.usecases.ports import (
@@ -169,11 +170,16 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         Nothing was sent; which one says why.
     """
     writer = encode_id(out.random_bytes(8))
-    reserved = _reserve_budgets(out, draft, writer)
-    if isinstance(reserved, Sent):
+    replayed = _reserve_budgets(out, draft, writer)
+    if replayed is not None:
         journal.note(replayed="yes")
-        return reserved
-    refused = draft.write(writer)
+        return replayed
+    try:
+        refused = draft.write(writer)
+    except Unavailable:
+        # It may have been written: whoever sends the same Idempotency-Key again would be answered, and sent nothing.
+        _take_back(out, draft, writer)
+        raise
     if refused is not None:
         _release_budgets(out, draft, writer)
         return refused
@@ -182,21 +188,23 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
             journal.count("Sent")
         journal.note(sid=draft.message.sid)
         return answer_again(draft.message, draft.verification.verification_id)
-    if reserved and out.spend is not None:
-        out.spend.add(out.clock())
     sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
-        draft.undo(writer)
-        _release_budgets(out, draft, writer)
+        _take_back(out, draft, writer)
         raise Unavailable
     return sent
 
 
-def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | bool:
-    """Take a slot of the limit key's budget and one of the recipient's.
+def _take_back(out: Outbound, draft: Draft, writer: str) -> None:
+    """Where nothing was sent, leave nothing behind."""
+    draft.undo(writer)
+    _release_budgets(out, draft, writer)
 
-    Returns whether the send counts for the stack's hourly cap; or, where the request with the same Idempotency-Key
-    holds the recipient's slot, the answer of that one.
+
+def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
+    """Take a slot of the limit key's budget, one of the recipient's, and a place under the stack's hourly cap.
+
+    Returns None; or, where the request with the same Idempotency-Key holds the recipient's slot, that one's answer.
 
     Raises
     ------
@@ -206,36 +214,36 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | bool:
         The request that holds the slot does not get on.
     """
     if not draft.limited:
-        return False
+        return None
     _reserve_limit_key(out, draft, writer)
     limits = out.policy.limits
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
     reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
-        return _require_within_cap(out, draft, reserved, writer)
+        _require_within_cap(out, draft, reserved, writer)
+        return None
     _release_limit_key(out, draft, writer)
     current = reserved.current or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
         return _await_other(out, draft.replay)
     if current.failures >= limits.max_failures:
         raise TooManyMessages
-    raise _too_many(limits.recipient, current, now)
+    raise TooManyMessages(retry_after_s=_wait_s(limits.recipient, current, now))
 
 
-def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> bool:
-    """Whether the send counts for the cap: who has confirmed something before is no stranger that a pump made up."""
-    if out.spend is None or recipient.last_confirmed_at is not None:
-        return False
+def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> None:
+    """Who has confirmed something before is no stranger that a pump made up, and neither counted nor refused."""
+    if out.spend is None or draft.outgoing is None or recipient.last_confirmed_at is not None:
+        return
     try:
-        wait_s = out.spend.wait_s(out.clock())
+        wait_s = out.spend.take(out.clock())
     except Unavailable:
         _release_budgets(out, draft, writer)
         raise
     if wait_s:
         _release_budgets(out, draft, writer)
         raise TooManyMessages(retry_after_s=wait_s)
-    return True
 
 
 def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
@@ -244,12 +252,19 @@ def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
         return
     reserved = out.store.reserve_limit_key(limit_key, now, windows, writer)
     if isinstance(reserved, Refused):
-        raise _too_many(windows, reserved.current or Recipient(), now)
+        wait_s = _wait_s(windows, reserved.current, now)
+        raise TooManyMessages(retry_after_s=max(wait_s, _recipient_wait_s(out, draft, now)))
 
 
-def _too_many(windows: Windows, current: Recipient, now: int) -> TooManyMessages:
+def _wait_s(windows: Windows, current: Recipient | None, now: int) -> int:
     """At least a second, for a window may have opened since the refusal."""
-    return TooManyMessages(retry_after_s=max(1, -(-windows.wait_ms(current.sends, now) // 1000)))
+    sends = current.sends if current is not None else ()
+    return max(1, -(-windows.wait_ms(sends, now) // 1000))
+
+
+def _recipient_wait_s(out: Outbound, draft: Draft, now: int) -> int:
+    """What the recipient's own windows would have it wait beside the limit key's."""
+    return _wait_s(out.policy.limits.recipient, out.store.read_recipient(draft.recipient), now)
 
 
 def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
@@ -333,6 +348,9 @@ def compose(
     """
     verification_id, number, action = verification.verification_id, message.number, verification.action
     template = choose_template(policy, verification.template, action)
+    is_content = template is not None and template.content_sid is not None
+    if is_whatsapp(verification.sender) and message.delivery is Delivery.SENDING and not is_content:
+        raise MalformedRequest("template", "must name one with a content_sid, since the sender is a WhatsApp address")
     try:
         language = choose_language(action.value, verification.locale or policy.language, country, template)
     except UnsupportedLocale:

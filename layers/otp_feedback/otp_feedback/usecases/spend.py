@@ -29,33 +29,32 @@ class SpendMeter:
         self._pending = 0
         self._read_at = 0
 
-    def wait_s(self, now: int) -> int:
-        """Whole seconds until another message may be sent; 0 for at once.
+    def take(self, now: int) -> int:
+        """Count a message that is about to be sent; whole seconds until there may be one, 0 where it may go at once.
 
         Raises
         ------
         Unavailable
-            The count cannot be read, and nothing is sent uncounted.
+            The count cannot be written, and nothing is sent uncounted.
         """
         self._turn_to(now)
         if now - self._read_at >= FRESH_MS:
-            self._refresh(now)
-        if self._total + self._pending < self._cap:
+            self._add_up(now)
+            if self._total <= self._cap:
+                return 0
+        elif self._total + self._pending < self._cap:
+            self._pending += 1
             return 0
         return -(-(self._hour + HOUR_MS - now) // 1000)
-
-    def add(self, now: int) -> None:
-        """Count a message that is about to be sent."""
-        self._turn_to(now)
-        self._pending += 1
 
     def _turn_to(self, now: int) -> None:
         hour = now - now % HOUR_MS
         if hour != self._hour:
             self._hour, self._total, self._pending, self._read_at = hour, 0, 0, 0
 
-    def _refresh(self, now: int) -> None:
+    def _add_up(self, now: int) -> None:
+        """The message at hand is counted at once, so that a process that sends but one is counted too."""
         ttl = (self._hour + HOUR_MS) // 1000 + KEPT_S
-        self._total = self._store.count_sends(self._hour, self._pending, ttl)
+        self._total = self._store.count_sends(self._hour, self._pending + 1, ttl)
         self._pending = 0
         self._read_at = now

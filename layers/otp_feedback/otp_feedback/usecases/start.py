@@ -7,6 +7,7 @@ from otp_feedback.domain.limits import canonical_limit_key
 from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
+from otp_feedback.domain.senders import takes_replies
 from otp_feedback.domain.verification import Action, Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
 from otp_feedback.usecases.sending import (
@@ -144,6 +145,8 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
         raise CountryNotAllowed
     if request.sender is not None and request.sender not in policy.senders:
         raise MalformedRequest("sender", "is not one of the stack's senders")
+    if request.action is Action.REPLY and not takes_replies(request.sender or policy.sender):
+        raise MalformedRequest("sender", "is alphanumeric, which nobody can reply to")
 
 
 def _identify(out: Outbound, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:

@@ -35,6 +35,8 @@ _SECRET_ACTIONS = frozenset({"code", "password", "caller"})
 _WIDEST = {"app": 64, "secret": 64, "link": 256, "minutes": 2, "keyword": KEYWORD_LENGTH}
 
 _ANY_PLACEHOLDER = r"\{([^{}]*)\}"
+# A secret that letters touch could not be told from them when our message is looked for in Twilio's list.
+_TOUCHED = r"[A-Za-z0-9}]\{secret\}|\{secret\}[A-Za-z0-9{]"
 _UNSENDABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
 _CONTENT_SID = r"HX[0-9a-fA-F]{32}"
@@ -175,6 +177,8 @@ def _checked_body(name: str, where: str, text: str) -> str:
         raise TemplateError(name, f"{where} is empty")
     if re.search(_UNSENDABLE, text):
         raise TemplateError(name, f"{where} holds a control character or half a surrogate pair")
+    if re.search(_TOUCHED, text):
+        raise TemplateError(name, f"{where} lets letters, digits or another placeholder touch {{secret}}")
     if len(re.sub(PLACEHOLDER, lambda match: "x" * _WIDEST[match[1]], text)) > MAX_BODY:
         raise TemplateError(name, f"{where} may exceed {MAX_BODY} characters when its placeholders are filled")
     return text

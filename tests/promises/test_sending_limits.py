@@ -1,0 +1,73 @@
+"""What starting and sending another message leave behind where they come to nothing, and how the cap adds up."""
+
+import itertools
+from collections import Counter
+
+import pytest
+
+from otp_feedback.domain.limits import HOUR_MS
+from otp_feedback.usecases.spend import FRESH_MS, SpendMeter
+from tests.promises.engine import LoseAnswer, Participant, calls_of, explore
+from tests.promises.scenarios import SITUATIONS
+from tests.promises.world import World
+
+
+@pytest.mark.parametrize("operation", ["start with key", "another with key"])
+def test_who_was_told_to_try_again_is_sent_a_message_by_the_next_try(operation: str):
+    """The record's write was applied and its answer lost for good: the same Idempotency-Key sends after all."""
+    here = SITUATIONS["code"](World())
+    world, act = here.world, here.operations[operation]
+    [create] = [number for number, call in enumerate(calls_of(world, act), 1) if call.name == "create_message"]
+    before = len(world.twilio.messages)
+    assert world.run(act, "one", LoseAnswer(create - 1, retried=False)).outcome == "unavailable"
+    assert world.run(act, "two").outcome == "ok"
+    assert len(world.twilio.messages) == before + 1
+
+
+class Count:
+    """The stack's counts of the hours' sends, as the table holds them."""
+
+    def __init__(self) -> None:
+        self.sends: Counter[int] = Counter()
+        self.writes = 0
+
+    def count_sends(self, hour: int, more: int, ttl: int) -> int:
+        self.writes += 1
+        self.sends[hour] += more
+        return self.sends[hour]
+
+
+def test_the_cap_counts_processes_that_send_but_one_message():
+    count = Count()
+    meters = [SpendMeter(count, cap=100) for _ in range(300)]  # type: ignore[arg-type]
+    assert sum(meter.take(HOUR_MS) == 0 for meter in meters) == 100
+
+
+@pytest.mark.parametrize("processes", [1, 3])
+def test_a_busy_process_writes_once_in_five_seconds_and_overshoots_by_no_more_than_those(processes: int):
+    count = Count()
+    meters = [SpendMeter(count, cap=1000) for _ in range(processes)]  # type: ignore[arg-type]
+    sent = 0
+    for step in range(60_000 // 10):
+        sent += sum(meter.take(HOUR_MS + step * 10) == 0 for meter in meters)
+    assert count.writes == processes * 60_000 // FRESH_MS
+    a_process_in_five_seconds = FRESH_MS // 10
+    assert 1000 <= sent <= 1000 + (processes - 1) * a_process_in_five_seconds
+
+
+def test_over_the_cap_the_wait_is_until_the_next_hour():
+    meter = SpendMeter(Count(), cap=1)  # type: ignore[arg-type]
+    assert [meter.take(now) for now in (HOUR_MS, HOUR_MS + 1, HOUR_MS + 1001, 2 * HOUR_MS)] == [0, 3600, 3599, 0]
+
+
+def test_parallel_starts_of_one_client_take_one_slot_for_each_message():
+    """Three at once for one number under one limit key: two are refused, and give their slots back."""
+    world = World()
+    starting = [Participant(name, lambda process: process.start(limit_key="198.51.100.7")) for name in "ABC"]
+
+    def at_end(world: World, answers: object) -> None:
+        [key] = [item for pk, item in world.table.items.items() if pk.startswith("K#")]
+        taken = sum(int(key[f"s{slot}"]["N"]) > 0 for slot in itertools.takewhile(lambda n: f"s{n}" in key, range(30)))
+        assert taken == len(world.twilio.messages) == 1
+
+    explore(world, starting, at_end=at_end)
