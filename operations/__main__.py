@@ -7,8 +7,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import boto3
-
 from operations import aws
 from operations.aws import explained
 from operations.checkup import Clients, Patient, checkup
@@ -55,7 +53,7 @@ def _connect(options: argparse.Namespace, terminal: Terminal, environ: Environ) 
 def _doctor(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
     stack = _stack(options)
     with explained():
-        session = boto3.Session()
+        session = aws.session()
         credentials = session.get_credentials()
     clients = Clients(
         sts=_client("sts"),
