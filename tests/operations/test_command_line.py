@@ -15,7 +15,7 @@ from tests.template.expanded import expanded
 
 PROJECT = Path(__file__).parents[2]
 PARAMETER = re.compile(r"\.(?:text|whole)\(\"([A-Z]\w+)\"")
-COMMANDS = ["connect", "doctor", "rotate-keys", "unlock", "erase"]
+COMMANDS = ["connect", "doctor", "rotate-keys", "unlock", "erase", "destroy"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
