@@ -7,11 +7,16 @@ PY := .venv/bin/python
 SAM := PYTHONPATH= PATH="$(CURDIR)/.venv/bin:$$PATH" .venv-sam/bin/sam
 SOURCES := $(wildcard layers/otp_feedback/otp_feedback functions local operations tests benchmarks)
 ARGS ?=
+CONFIG_ENV ?= default
 
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
+# The AWS CLI reads AWS_REGION first; SAM and boto3 do not read it at all.
+ifneq ($(AWS_REGION),)
+export AWS_DEFAULT_REGION := $(AWS_REGION)
+endif
 
-.PHONY: help setup demo dev test test-browser test-build test-sam check lint format openapi template-lint build deploy invoke logs dynalite fuzz mutants requirements clean
+.PHONY: help setup demo dev test test-browser test-build test-sam check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -57,7 +62,7 @@ fuzz: setup .venv-fuzz/requirements.txt ## Send 5,000 made-up requests to the la
 mutants: setup .venv-mutants/requirements.txt ## Change the domain in every small way, and see which change no test notices
 	$(PY) tests/mutation/run.py $(ARGS)
 
-check: lint template-lint build test-build test ## Everything that CI runs
+check: lint template-lint build test-build test ## Lint, build and test; CI adds test-browser, fuzz, test-sam and test-promises
 
 lint: setup ## Check format, lint, types and the direction of imports
 	$(PY) -m ruff format --check .
@@ -78,11 +83,22 @@ template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt #
 	.venv/bin/cfn-lint --include-checks I --template template.yaml
 	.venv-checkov/bin/python -m checkov.main --config-file .checkov.yaml --file template.yaml --skip-download
 
+# Where it is only on the way to something else, the options are for that.
 build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
-	$(SAM) build $(ARGS)
+	$(SAM) build $(if $(filter build,$(MAKECMDGOALS)),$(ARGS))
 
-deploy: build ## Deploy (ARGS=--guided the first time, ARGS="--config-env prod" for another stack)
-	$(SAM) deploy $(ARGS)
+# Handed on by the environment, so that a shell reads nothing into them; a variable of that name that was there counts not.
+export APP_NAME SENDER COUNTRIES
+parameter = $(if $(filter command,$(origin $(2))),"$(1)=\"$$(printf %s "$$$(2)" | sed 's/"/\\"/g')\"")
+GIVEN = $(strip $(call parameter,AppName,APP_NAME) $(call parameter,Sender,SENDER) $(call parameter,Countries,COUNTRIES) $(PARAMETERS))
+# SAM takes the command line's parameters instead of samconfig.toml's: the environment's own come first.
+OVERRIDES = $(if $(GIVEN),--parameter-overrides $(patsubst %,file://%,$(wildcard environments/$(CONFIG_ENV).toml)) $(GIVEN))
+
+deploy: build ## Deploy: APP_NAME=… SENDER=… COUNTRIES=… the first time, PARAMETERS="Name=value …", CONFIG_ENV=staging or prod
+	$(SAM) deploy --config-env "$(CONFIG_ENV)" $(OVERRIDES) $(ARGS)
+
+package: build ## Upload what is built, and write .aws-sam/packaged.yaml for CDK or Terraform
+	$(SAM) package --resolve-s3 --output-template-file .aws-sam/packaged.yaml $(ARGS)
 
 invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=SendOtpFunction EVENT=events/….json
 	$(SAM) local invoke "$(FUNCTION)" --event "$(EVENT)" $(ARGS)

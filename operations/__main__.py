@@ -7,9 +7,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import boto3
-
-from operations import aws
+from operations import aws, destroy
 from operations.aws import explained
 from operations.checkup import Clients, Patient, checkup
 from operations.connect import Wishes, connect
@@ -55,7 +53,7 @@ def _connect(options: argparse.Namespace, terminal: Terminal, environ: Environ) 
 def _doctor(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
     stack = _stack(options)
     with explained():
-        session = boto3.Session()
+        session = aws.session()
         credentials = session.get_credentials()
     clients = Clients(
         sts=_client("sts"),
@@ -96,6 +94,13 @@ def _unlock(options: argparse.Namespace, terminal: Terminal, _environ: Environ) 
 def _erase(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
     stack, number = _stack(options), _number(options, terminal)
     return erase(_client("dynamodb"), _client("secretsmanager"), stack, number, terminal, force=options.force)
+
+
+def _destroy(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
+    stack = _stack(options)
+    clients = destroy.Clients(_client("cloudformation"), _client("dynamodb"), _client("secretsmanager"))
+    extent = destroy.Extent(webhooks=not options.no_webhooks, data=options.data)
+    return destroy.destroy(clients, stack, Addresses.of(stack, options.twilio_base_url), terminal, extent)
 
 
 def _stack(options: argparse.Namespace) -> DeployedStack:
@@ -150,6 +155,9 @@ def _parser() -> argparse.ArgumentParser:
     ):
         add(name, command, words).add_argument("--number", help="in E.164; asked for where it is left out")
     commands.choices["erase"].add_argument("--force", action="store_true", help="even if reports to Twilio are lost")
+    added = add("destroy", _destroy, "Take the stack off its senders, and delete it.", twilio=True)
+    added.add_argument("--no-webhooks", action="store_true", help="leave the senders at Twilio alone")
+    added.add_argument("--data", action="store_true", help="delete the table and the secret as well")
     return parser
 
 

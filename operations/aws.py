@@ -1,5 +1,6 @@
 """boto3's clients for a person at a terminal, and AWS's errors in words."""
 
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,9 +27,19 @@ _BAD_CREDENTIALS = frozenset(
 _ACTION = re.compile(r"perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 
 
+def chosen_region() -> str | None:
+    """AWS_REGION, which the AWS CLI reads first and boto3 not at all; None leaves the choice to boto3."""
+    return os.environ.get("AWS_REGION") or None
+
+
+def session() -> boto3.Session:
+    """A session for the region and the credentials that the usual AWS variables name."""
+    return boto3.Session(region_name=chosen_region())
+
+
 def client(service: str) -> Any:
     """A low-level client for the region and the credentials that the usual AWS variables name."""
-    return boto3.client(service, config=CONFIG)  # type: ignore[call-overload]
+    return boto3.client(service, region_name=chosen_region(), config=CONFIG)  # type: ignore[call-overload]
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from operations.secret import READ_AGAIN_MINUTES, StoredSecret, read_secret, wri
 from operations.stack import SETTLED, DeployedStack
 from operations.terminal import Terminal
 from operations.twilio import Addresses, Login, TwilioAccount
-from operations.webhooks import Change, SenderPlan, handed_on, plan_senders, shown
+from operations.webhooks import Change, SenderPlan, handed_on, plan_senders, tell_settings
 from otp_feedback.adapters.vault import EMULATOR_ACCOUNT, EMULATOR_TOKEN
 
 if TYPE_CHECKING:
@@ -249,10 +249,7 @@ def _tell(plan: SenderPlan, terminal: Terminal, wishes: Wishes) -> None:
 
 
 def _tell_change(change: Change, terminal: Terminal) -> None:
-    terminal.say(f"{change.target}:")
-    for setting in change.settings:
-        terminal.say(f"  {setting.name:<26} {shown(setting.now)}")
-        terminal.say(f"  {'':<23}-> {shown(setting.wanted)}")
+    tell_settings(change, terminal)
     for parameter in filter(None, map(handed_on, change.settings)):
         terminal.say(
             f"  To keep the address of before, deploy with it as {parameter}: what answers nothing goes there."

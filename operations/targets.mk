@@ -1,7 +1,7 @@
 # The operator's commands for a deployed stack, which STACK names.
 OPERATE := $(PY) -m operations
 
-.PHONY: connect doctor rotate-keys unlock erase
+.PHONY: connect doctor rotate-keys unlock erase destroy
 
 # Handed on by the environment, so that a shell reads nothing into them.
 export STACK NUMBER
@@ -20,3 +20,6 @@ unlock: setup ## Forget a number's wrong guesses (STACK=otp-feedback NUMBER=+…
 
 erase: setup ## Erase what a stack holds of a number (STACK=otp-feedback NUMBER=+…, or asked for)
 	@$(OPERATE) erase --stack "$$STACK" --number "$$NUMBER" $(ARGS)
+
+destroy: setup ## Take a stack off its senders and delete it (STACK=otp-feedback, ARGS=--data for its table and secret, too)
+	@$(OPERATE) destroy --stack "$$STACK" $(ARGS)

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from operations.stack import DeployedStack
+from operations.terminal import Terminal
 from operations.twilio import TwilioAccount
 from otp_feedback.domain.phone import mask
 
@@ -211,6 +212,14 @@ def shown(value: str) -> str:
     query = "?…" if parts.query else ""
     fragment = f"#{parts.fragment}" if parts.fragment else ""
     return f"{parts.scheme}://{host}{parts.path}{query}{fragment}"
+
+
+def tell_settings(change: Change, terminal: Terminal) -> None:
+    """Show what would change at a resource."""
+    terminal.say(f"{change.target}:")
+    for setting in change.settings:
+        terminal.say(f"  {setting.name:<26} {shown(setting.now)}")
+        terminal.say(f"  {'':<23}-> {shown(setting.wanted)}")
 
 
 def handed_on(setting: Setting) -> str | None:

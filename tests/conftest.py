@@ -20,6 +20,9 @@ os.environ |= {
     "POWERTOOLS_METRICS_NAMESPACE": "OtpFeedback",
 }
 
+for name in ("AWS_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+    os.environ.pop(name, None)
+
 set_hypothesis_home_dir(f"{tempfile.gettempdir()}/otp-feedback-hypothesis")
 settings.register_profile(
     "default",

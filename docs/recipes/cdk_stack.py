@@ -1,6 +1,6 @@
 """From CDK, with a packaged template (see main.tf for how it is packaged): CloudFormation expands the SAM transform.
 
-Deploy with `cdk deploy --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND`.
+Deploy with `cdk deploy`, which acknowledges the capabilities that this needs by itself.
 """
 
 from aws_cdk import App, CfnOutput, CfnStack, Stack

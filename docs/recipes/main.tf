@@ -1,6 +1,7 @@
 # From Terraform, with a packaged template:
-#   make build && sam package --resolve-s3 --output-template-file packaged.yaml
-#   aws s3 cp packaged.yaml s3://<bucket>/otp-feedback.yaml
+#   make package
+#   aws s3 cp .aws-sam/packaged.yaml s3://<bucket>/otp-feedback.yaml
+# Its URL is then https://<bucket>.s3.<region>.amazonaws.com/otp-feedback.yaml.
 
 variable "template_url" { type = string }
 variable "sender" { type = string }

@@ -15,7 +15,7 @@ from tests.template.expanded import expanded
 
 PROJECT = Path(__file__).parents[2]
 PARAMETER = re.compile(r"\.(?:text|whole)\(\"([A-Z]\w+)\"")
-COMMANDS = ["connect", "doctor", "rotate-keys", "unlock", "erase"]
+COMMANDS = ["connect", "doctor", "rotate-keys", "unlock", "erase", "destroy"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -55,6 +55,35 @@ def test_no_credentials_and_no_region(deploy, monkeypatch, capsys, variables):
         monkeypatch.delenv(name)
     assert main(["doctor", "--stack", "acme"]) == 1
     assert "AWS_PROFILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("variables", "region"),
+    [
+        ({"AWS_REGION": "eu-west-1"}, "eu-west-1"),
+        ({"AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-1"),
+        ({"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"}, "eu-west-2"),
+        ({"AWS_REGION": "eu-west-1", "AWS_PROFILE": "work"}, "eu-west-1"),
+        ({"AWS_PROFILE": "work"}, "eu-central-1"),
+    ],
+)
+def test_the_region_is_the_one_that_the_variables_or_the_profile_name(
+    moto, monkeypatch, tmp_path, capsys, variables, region
+):
+    for name, value in moto.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name)
+    profiles = tmp_path / "config"
+    profiles.write_text("[profile work]\nregion = eu-central-1\naws_access_key_id = a\naws_secret_access_key = b\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(profiles))
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("boto3.DEFAULT_SESSION", None)
+    assert aws.session().region_name == region
+    assert main(["doctor", "--stack", "nobodys"]) == 1
+    assert f"no stack nobodys in {region}:" in capsys.readouterr().err
 
 
 def test_an_address_that_nobody_listens_at(deploy, monkeypatch, capsys):

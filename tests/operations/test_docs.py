@@ -93,3 +93,5 @@ def test_the_permissions_of_commands_for_the_secret_are_those_that_they_use(call
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
     assert called("connect", "--stack", name, "--yes", "--twilio-base-url", twilio.url) == documented("connect")
     assert called("rotate-keys", "--stack", name) == documented("rotate-keys")
+    undone = called("destroy", "--stack", name, "--yes", "--data", "--twilio-base-url", twilio.url)
+    assert undone == documented("destroy")

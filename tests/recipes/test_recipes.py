@@ -9,10 +9,12 @@ import json
 import re
 import shutil
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from email.message import Message
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.error import HTTPError
 
@@ -22,6 +24,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stack import Stack
+from tests.template.expanded import source
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
 SID = "SM" + "c0ffee" * 5 + "00"
@@ -372,9 +375,48 @@ def test_your_own_tests_read_what_the_user_received(stack):
     assert checked.json()["status"] == "confirmed"
 
 
-def test_the_packaged_templates_parameters_exist():
-    template = (Path(__file__).parents[2] / "template.yaml").read_text()
-    for recipe in ("main.tf", "cdk_stack.py"):
-        for name in ("AppName", "Sender", "Countries", "ApiUrl"):
-            assert name in (RECIPES / recipe).read_text()
-            assert re.search(rf"^  {name}:$", template, re.MULTILINE)
+def assert_deploys(given: dict[str, str]) -> None:
+    """The template's parameters that have no default are there, and it knows and takes each."""
+    known = source()["Parameters"]
+    assert {name for name, parameter in known.items() if "Default" not in parameter} <= set(given)
+    for name, value in given.items():
+        assert re.fullmatch(known[name]["AllowedPattern"], value), name
+
+
+def test_cdk_hands_over_what_the_template_asks_for(monkeypatch):
+    made: list[dict[str, Any]] = []
+    read: list[str] = []
+
+    class Construct:
+        def __init__(self, *_: Any, **properties: Any) -> None:
+            made.append(properties)
+
+        def get_att(self, name: str) -> Any:
+            read.append(name)
+            return SimpleNamespace(to_string=lambda: name)
+
+    cdk = SimpleNamespace(App=Construct, CfnOutput=Construct, CfnStack=Construct, Stack=Construct)
+    monkeypatch.setitem(sys.modules, "aws_cdk", cdk)
+    recipe = load("cdk_stack")
+    url = "https://bucket.s3.eu-west-1.amazonaws.com/otp-feedback.yaml"
+    recipe.OtpFeedback(cdk.App(), "Otp", template_url=url, sender="+14155550100")
+    [nested] = [properties for properties in made if "template_url" in properties]
+    assert nested["template_url"] == url
+    assert_deploys(nested["parameters"])
+    assert {name.removeprefix("Outputs.") for name in read} <= set(source()["Outputs"])
+
+
+def test_terraform_hands_over_what_the_template_asks_for():
+    text = (RECIPES / "main.tf").read_text()
+    [block] = re.findall(r"parameters = \{\n(.*?)\n  \}", text, re.DOTALL)
+    given: dict[str, str] = dict(re.findall(r"^ +(\w+) += (\S.*)$", block, re.MULTILINE))
+    variables: dict[str, str] = {"var.sender": '"+14155550100"'}
+    assert_deploys({name: variables.get(value, value).strip('"') for name, value in given.items()})
+    assert set(re.findall(r'outputs\["(\w+)"\]', text)) <= set(source()["Outputs"])
+    assert set(re.findall(r"var\.(\w+)", text)) == set(re.findall(r'^variable "(\w+)"', text, re.MULTILINE))
+    assert '"CAPABILITY_AUTO_EXPAND"' in text
+
+
+def test_the_template_is_packaged_by_a_target():
+    targets = re.findall(r"^([a-z-]+):", (RECIPES.parents[1] / "Makefile").read_text(), re.MULTILINE)
+    assert set(re.findall(r"^# +make ([a-z-]+)", (RECIPES / "main.tf").read_text(), re.MULTILINE)) <= set(targets)

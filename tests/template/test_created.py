@@ -171,6 +171,7 @@ def test_the_dashboard_is_json():
 def test_the_outputs():
     assert set(expanded()["Outputs"]) == {
         "ApiUrl",
+        "CustomDomainTarget",
         "ApiId",
         "SendFunctionArn",
         "TableName",
@@ -180,3 +181,10 @@ def test_the_outputs():
         "ApiLogGroupName",
     }
     assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Ref": "SendOtpFunctionAliaslive"}
+
+
+def test_whoever_has_dns_elsewhere_is_told_what_to_point_it_at():
+    output = expanded()["Outputs"]["CustomDomainTarget"]
+    record = resources("AWS::Route53::RecordSet")["ApiDomainRecord"]
+    assert output["Value"] == {"Fn::GetAtt": ["ApiDomain", "RegionalDomainName"]} == record["AliasTarget"]["DNSName"]
+    assert output["Condition"] == expanded()["Resources"]["ApiDomain"]["Condition"] == "HasCustomDomain"
