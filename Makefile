@@ -79,7 +79,7 @@ template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt #
 	.venv-checkov/bin/python -m checkov.main --config-file .checkov.yaml --file template.yaml --skip-download
 
 build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
-	$(SAM) build $(ARGS)
+	$(SAM) build $(if $(filter deploy,$(MAKECMDGOALS)),,$(ARGS))
 
 deploy: build ## Deploy (ARGS=--guided the first time, ARGS="--config-env prod" for another stack)
 	$(SAM) deploy $(ARGS)
