@@ -36,7 +36,7 @@ setup: .venv/requirements.txt ## Make the virtual environment (the other targets
 demo: setup ## Run the whole loop on this machine once, and show what happened
 	@$(PY) -m local demo
 
-dev: setup ## Run the laptop stack until Ctrl-C
+dev: setup ## Run the laptop stack until Ctrl-C (OTP_BIND=172.17.0.1: where containers reach it)
 	@exec $(PY) -m local dev
 
 test: setup ## Run the tests (ARGS="-k confirm" chooses)
@@ -84,8 +84,8 @@ build: setup .venv-sam/requirements.txt ## Build what is deployed into .aws-sam/
 deploy: build ## Deploy (ARGS=--guided the first time, ARGS="--config-env prod" for another stack)
 	$(SAM) deploy $(ARGS)
 
-invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=SendOtpFunction EVENT=events/….json
-	$(SAM) local invoke "$(FUNCTION)" --event "$(EVENT)" $(ARGS)
+invoke: setup .venv-sam/requirements.txt ## Run one function in a container on the laptop stack: FUNCTION=SendOtpFunction EVENT=events/….json
+	@$(PY) -m local invoke "$(FUNCTION)" "$(EVENT)" $(ARGS)
 
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
 	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)
