@@ -41,7 +41,7 @@ setup: .venv/requirements.txt ## Make the virtual environment (the other targets
 demo: setup ## Run the whole loop on this machine once, and show what happened
 	@$(PY) -m local demo
 
-dev: setup ## Run the laptop stack until Ctrl-C
+dev: setup ## Run the laptop stack until Ctrl-C (OTP_BIND=172.17.0.1: where containers reach it)
 	@exec $(PY) -m local dev
 
 test: setup ## Run the tests (ARGS="-k confirm" chooses)
@@ -100,8 +100,8 @@ deploy: build ## Deploy: APP_NAME=… SENDER=… COUNTRIES=… the first time, P
 package: build ## Upload what is built, and write .aws-sam/packaged.yaml for CDK or Terraform
 	$(SAM) package --resolve-s3 --output-template-file .aws-sam/packaged.yaml $(ARGS)
 
-invoke: .venv-sam/requirements.txt ## Run one function in a container: FUNCTION=SendOtpFunction EVENT=events/….json
-	$(SAM) local invoke "$(FUNCTION)" --event "$(EVENT)" $(ARGS)
+invoke: setup .venv-sam/requirements.txt ## Run one function in a container on the laptop stack: FUNCTION=SendOtpFunction EVENT=events/….json
+	@$(PY) -m local invoke "$(FUNCTION)" "$(EVENT)" $(ARGS)
 
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
 	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)

@@ -1,4 +1,4 @@
-"""`python -m local dev` runs the laptop stack until Ctrl-C; `python -m local demo` goes through every action once."""
+"""Runs the laptop stack until Ctrl-C (`dev`), once through every action (`demo`), or for one function (`invoke`)."""
 
 import argparse
 import os
@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import IO
 
-from local import demo
-from local.functions import FunctionError
+from local import demo, sam
+from local.functions import ROOT, FunctionError
+from local.invoke import BuildFailed, invoke
 from local.servers import AddressTaken
-from local.stack import PORTS, Ports, Stack
+from local.stack import Ports, Stack, chosen_settings
 from local.twilio_emulator import Delays
 
 LOG_LINES = 40
 """How much of the functions' log a demo that failed shows."""
 IDLE_RUN = ('"service":"retry_feedback"', '"taken":0')
-NOT_SETTINGS = (*PORTS, "OTP_BIND")
 
 
 @contextmanager
@@ -45,16 +45,19 @@ def dev(environ: Mapping[str, str]) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
-    settings = {name: value for name, value in environ.items() if name.startswith("OTP_") and name not in NOT_SETTINGS}
     bind = environ.get("OTP_BIND") or "127.0.0.1"
     with (
         open_log() as log,
-        Stack(ports=Ports.from_environ(environ), bind=bind, settings=settings, log=log) as stack,
+        Stack(ports=Ports.from_environ(environ), bind=bind, settings=chosen_settings(environ), log=log) as stack,
+        sam.left_for_sam(stack, sam.VARIABLES) as left,
     ):
         print(f"phone page  {stack.api_url}/")
         print(f"API         {stack.api_url}")
         print(f"Twilio      {stack.twilio_url}  (control routes under /_emulator)")
         print(f"AWS         {stack.aws_url}")
+        print(
+            f"SAM CLI     {sam.VARIABLES.relative_to(ROOT) if left else 'cannot reach it: see OTP_BIND in README.md'}"
+        )
         print("Ctrl-C ends it.", flush=True)
         stopping.wait()
     return 0
@@ -92,12 +95,21 @@ def keep_to_ourselves() -> None:
 def main() -> int:
     """Run a command; its exit status."""
     parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
-    parser.add_argument("command", choices=("dev", "demo"))
-    command = parser.parse_args().command
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("dev", help="until Ctrl-C")
+    commands.add_parser("demo", help="every action once")
+    invoking = commands.add_parser("invoke", help="a function once, in a container")
+    invoking.add_argument("function", help="its logical id")
+    invoking.add_argument("event", help="the file with the event")
+    invoking.add_argument("options", nargs=argparse.REMAINDER, help="for sam local invoke")
+    given = parser.parse_args()
+    environ = dict(os.environ)  # the build needs the shell's proxies
     keep_to_ourselves()
     try:
-        return dev(os.environ) if command == "dev" else show(os.environ)
-    except (AddressTaken, FunctionError, ValueError) as error:
+        if given.command == "invoke":
+            return invoke(given.function, given.event, given.options, environ)
+        return dev(os.environ) if given.command == "dev" else show(os.environ)
+    except (AddressTaken, BuildFailed, FunctionError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -31,6 +31,17 @@ ROOT = "laptop-root-which-protects-nothing"
 SECRET_NAME = "otp-feedback/laptop"  # noqa: S105 - a name
 BASE_URL_PARAMETER = "/otp-feedback/base-url"
 
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_REGION": REGION,
+    "AWS_DEFAULT_REGION": REGION,
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
+"""Variables that give AWS's tools the laptop's credentials, and nobody else's."""
+
 # moto keeps its data in the process: an account of its own keeps each server apart from the others.
 _accounts = itertools.count(100_000_000_000)
 # One lock for all servers of the process, since moto's backends are shared by them.
@@ -51,16 +62,7 @@ class AwsServer:
     @property
     def environment(self) -> dict[str, str]:
         """Environment variables with which boto3 talks to this server."""
-        return {
-            "AWS_ENDPOINT_URL": self.listener.url,
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_REGION": REGION,
-            "AWS_DEFAULT_REGION": REGION,
-            "AWS_CONFIG_FILE": os.devnull,
-            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        return {"AWS_ENDPOINT_URL": self.listener.url, **CREDENTIALS}
 
     def dynamodb(self) -> "DynamoDBClient":
         """A low-level DynamoDB client for this server."""

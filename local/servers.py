@@ -1,5 +1,6 @@
 """The HTTP listeners of the laptop stack: who may talk to them, how they are stopped, how a connection is lost."""
 
+import errno
 import ipaddress
 import socket
 import threading
@@ -92,7 +93,8 @@ class Listener:
             self._socket.listen(_Server.request_queue_size)
         except OSError as error:
             self._socket.close()
-            advice = f"; choose another port with {variable}" if variable else ""
+            other = "address with OTP_BIND" if error.errno == errno.EADDRNOTAVAIL else f"port with {variable}"
+            advice = f"; choose another {other}" if variable else ""
             raise AddressTaken(f"cannot listen at {bind}:{port}: {error.strerror}{advice}") from error
         self.bind = bind
         self.port: int = self._socket.getsockname()[1]

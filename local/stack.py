@@ -29,6 +29,13 @@ LAPTOP = {
 PORTS = {"OTP_API_PORT": 8080, "OTP_TWILIO_PORT": 8081, "OTP_AWS_PORT": 8082}
 """The fixed addresses of `make dev`, by the variables that choose others."""
 
+NOT_SETTINGS = (*PORTS, "OTP_BIND")
+
+
+def chosen_settings(environ: Mapping[str, str]) -> dict[str, str]:
+    """The functions' settings that an environment names: they replace the template's values."""
+    return {name: value for name, value in environ.items() if name.startswith("OTP_") and name not in NOT_SETTINGS}
+
 
 @dataclass(frozen=True)
 class Ports:
@@ -72,7 +79,7 @@ class Stack:
         log: IO[Any] | None = None,
     ) -> None:
         self._ports = ports or Ports()
-        self._bind = bind
+        self.bind = bind
         self._settings = dict(settings or {})
         self._delays = delays
         self._period_s = period_s
@@ -118,6 +125,17 @@ class Stack:
     def table_name(self) -> str:
         """The table of verifications."""
         return self._references["VerificationsTable"]
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """What the template sets for every function, with the values that it has here."""
+        first, *others = (function.environment for function in self._functions.values())
+        return {
+            name: value
+            for name, value in first.items()
+            if name.startswith("OTP_") or name == "AWS_ENDPOINT_URL"
+            if all(other.get(name) == value for other in others)
+        }
 
     def advance_clock(self, seconds: int) -> None:
         """Move the clock that the functions see."""
@@ -188,7 +206,8 @@ class Stack:
         )
         undo.callback(self.twilio.stop)
         self._references = self.aws.create(template, api.url)
-        self.functions.deploy(self._configured(template))
+        self._functions = self._configured(template)
+        self.functions.deploy(self._functions)
         self.schedules = Schedules(template.schedules(), self.functions, self.clock)
         undo.callback(self.schedules.stop)
         # Whoever waits for a function's answer is released by its end, so that all else can be stopped at once.
@@ -201,7 +220,7 @@ class Stack:
             self.schedules.start(self._period_s)
 
     def _listen(self, undo: ExitStack, port: int, variable: str) -> Listener:
-        listener = Listener(self._bind, port, variable)
+        listener = Listener(self.bind, port, variable)
         undo.callback(listener.stop)
         return listener
 
@@ -218,6 +237,6 @@ class Stack:
         if unknown := set(self._settings) - known:
             raise ValueError(f"no function has a setting {', '.join(sorted(unknown))}")
         return {
-            name: replace(function, environment={**self.aws.environment, **function.environment, **self._settings})
+            name: replace(function, environment={**function.environment, **self.aws.environment, **self._settings})
             for name, function in functions.items()
         }

@@ -11,13 +11,11 @@ from local.fixtures.files import fixtures
 from local.fixtures.model import Fixture
 from local.fixtures.payloads import BASE_URL
 from local.fixtures.records import Laptop, Seeder
+from local.invoke import NEVER
 from local.stack import Stack
-from local.twilio_emulator import Delays
 from otp_feedback.adapters.api import VerificationView
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.dynamodb import DynamoDBStore
-
-NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 
 
 class Stage:

@@ -87,6 +87,11 @@ def test_a_taken_address_names_the_variable():
     first.stop()
 
 
+def test_an_address_that_is_not_this_machines_names_the_variable():
+    with pytest.raises(AddressTaken, match=r"192\.0\.2\.1:0.*OTP_BIND"):
+        Listener("192.0.2.1", variable="OTP_API_PORT")
+
+
 def test_a_listener_on_every_interface_is_reached_at_the_address_it_was_asked_at():
     listener = Listener("0.0.0.0")  # noqa: S104
     listener.serve(hello)

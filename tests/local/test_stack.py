@@ -153,6 +153,7 @@ def test_dev_tells_its_addresses_and_leaves_no_process(number: signal.Signals):
         told += line
     api = f"http://127.0.0.1:{ports['OTP_API_PORT']}"
     assert f"{api}/\n" in told
+    assert "SAM CLI     cannot reach it: see OTP_BIND" in told
     body = {"to": "+14155550141", "action": "code"}
     started = httpx.post(f"{api}/verifications", json=body, verify=PLAIN)
     assert started.status_code == 202

@@ -1,9 +1,11 @@
 """How the functions are set up."""
 
 import re
+from contextlib import closing
 
 import pytest
 
+from otp_feedback.adapters import aws
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
 from tests.template.expanded import FUNCTIONS, ROOT, choose, environment, resources, source
@@ -108,6 +110,14 @@ def test_the_template_takes_the_senders_that_the_code_takes():
         assert not pattern.fullmatch(sender)
         with pytest.raises(ConfigurationError):
             Settings.from_environ(resolved("SendOtpFunction") | {"OTP_SENDER": sender})
+
+
+@pytest.mark.parametrize("service", ["dynamodb", "secretsmanager", "ssm"])
+def test_the_empty_endpoint_is_awss_own(service, monkeypatch):
+    for function in FUNCTIONS:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", environment(function)["AWS_ENDPOINT_URL"])
+        with closing(aws.client(service)) as client:
+            assert client.meta.endpoint_url == f"https://{service}.us-east-1.amazonaws.com"
 
 
 @pytest.mark.parametrize("function", sorted(FUNCTIONS))

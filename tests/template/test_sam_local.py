@@ -1,12 +1,12 @@
 """The functions as SAM CLI runs them: in containers, from the layers that were built, against the laptop's services."""
 
 import json
-import platform
+import os
 import re
-import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -14,34 +14,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
 import httpx
 import pytest
-import yaml
 
+from local import sam
 from local.fixtures.files import EXPECTED
 from local.fixtures.payloads import BASE_URL
-from local.stack import LAPTOP, Stack
-from tests.events.conftest import NEVER, Stage
+from local.invoke import NEVER, build
+from local.stack import PORTS, Stack
+from tests.events.conftest import Stage
 from tests.events.test_fixtures import EVENTS, FIXTURES, assert_answers, assert_holds
 from tests.loop.driver import Loop, fresh_number
 from tests.template.expanded import FUNCTIONS, ROOT
 
 pytestmark = [pytest.mark.sam, pytest.mark.heavy]
 
-SAM = str(ROOT / ".venv-sam/bin/sam")
-BRIDGE = "172.17.0.1"
-"""The host, as Docker's containers see it."""
-PROCESSOR = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x86_64")
-LOCAL = ["--skip-pull-image", "--region", "us-east-1", "--parameter-overrides", f"Architecture={PROCESSOR}"]
+BRIDGE = sam.docker_gateway()
+PROCESSOR = ["--parameter-overrides", f"Architecture={sam.ARCHITECTURE}"]
 LOGICAL_IDS = {folder: logical_id for logical_id, folder in FUNCTIONS.items()}
 EXPECTATIONS = json.loads((EVENTS / EXPECTED).read_text())
-ONE_EACH = {
-    "send_otp": "send_otp.start-code.json",
-    "confirm_action": "confirm_action.check-right.json",
-    "track_delivery": next(name for name in FIXTURES if name.startswith("track_delivery.")),
-    "retry_feedback": next(name for name in FIXTURES if name.startswith("retry_feedback.")),
-}
 
 
 @pytest.fixture(autouse=True)
@@ -50,20 +41,33 @@ def _no_network() -> None:
 
 
 def environment() -> dict[str, str]:
-    """For SAM CLI: the emulators' credentials, and the Python that the layers are built with."""
-    return {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "HOME": str(Path.home()),
-        "PATH": f"{ROOT / '.venv/bin'}:/usr/local/bin:/usr/bin:/bin",
-        "SAM_CLI_TELEMETRY": "0",
-    }
+    """For SAM CLI, in a shell of one's own: credentials and a region that are not the laptop's."""
+    own = {"AWS_ACCESS_KEY_ID": "another", "AWS_SECRET_ACCESS_KEY": "another", "AWS_DEFAULT_REGION": "eu-central-1"}
+    return {**sam.environment(os.environ), **own, "AWS_REGION": "eu-central-1"}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
+def sam_local(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What became of `sam local ...`, run at the project's root."""
+    return subprocess.run(
+        [sam.SAM, "local", *arguments],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that were free a moment ago."""
+    probes = [socket.socket() for _ in range(count)]
+    for probe in probes:
         probe.bind((BRIDGE, 0))
-        return int(probe.getsockname()[1])
+    ports = [int(probe.getsockname()[1]) for probe in probes]
+    for probe in probes:
+        probe.close()
+    return ports
 
 
 @dataclass(frozen=True)
@@ -72,39 +76,19 @@ class Built:
 
     stack: Stack
     stage: Stage
-    template: Path
-
-    def options(self, **settings: str) -> list[str]:
-        """For SAM CLI: the template, and the functions' variables with these in place of the usual ones."""
-        client = boto3.client("secretsmanager", endpoint_url=self.stack.aws_url, region_name="us-east-1")
-        [secret] = client.list_secrets()["SecretList"]
-        client.close()
-        variables = {
-            "AWS_ENDPOINT_URL": self.stack.aws_url,
-            "OTP_TABLE": self.stack.table_name,
-            "OTP_SECRET_ARN": secret["ARN"],
-            "OTP_PUBLIC_BASE_URL": BASE_URL,
-            "OTP_TWILIO_BASE_URL": self.stack.twilio_url,
-            "OTP_APP_NAME": LAPTOP["AppName"],
-            "OTP_SENDER": LAPTOP["Sender"],
-            "OTP_COUNTRIES": LAPTOP["Countries"],
-            "OTP_HOURLY_CAP": LAPTOP["HourlyCap"],
-            "OTP_STAGE": LAPTOP["Stage"],
-        }
-        file = self.template.parent / "variables.json"
-        file.write_text(json.dumps({"Parameters": variables | settings}))
-        return ["--template", str(self.template), "--env-vars", str(file)]
+    folder: Path
 
     @contextmanager
     def serving(self, command: str, port: int, **settings: str) -> Iterator[httpx.Client]:
         """`sam local start-api` or `start-lambda`, its containers warm, until the end of the block."""
-        log = self.template.parent / f"{command}.log"
-        place = ["--host", BRIDGE, "--port", str(port), "--warm-containers", "EAGER"]
+        log, variables = self.folder / f"{command}.log", self.folder / "variables.json"
+        sam.write({**(sam.container_variables(self.stack) or {}), **settings}, variables)
+        place = ["--host", BRIDGE, "--port", str(port), "--env-vars", str(variables)]
         with log.open("w") as output:
             server = subprocess.Popen(
-                [SAM, "local", command, *place, *self.options(**settings), *LOCAL],
+                [sam.SAM, "local", command, *place, *PROCESSOR],
                 env=environment(),
-                cwd=self.template.parent,
+                cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
             )
@@ -131,60 +115,94 @@ def listening(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Build for this machine's processor, and run the laptop's services where containers see them."""
-    folder = tmp_path_factory.mktemp("sam")
-    subprocess.run(
-        [SAM, "build", "--build-dir", folder / "build", "--parameter-overrides", f"Architecture={PROCESSOR}"],
-        env=environment(),
-        cwd=ROOT,
-        capture_output=True,
-        timeout=300,
-        check=True,
-    )
-    template = folder / "build/template.yaml"
-    # SAM CLI passes on only variables that the template has.
-    document = yaml.safe_load(template.read_text())
-    document["Globals"]["Function"]["Environment"]["Variables"]["AWS_ENDPOINT_URL"] = "-"
-    template.write_text(yaml.safe_dump(document, sort_keys=False))
-    with Stack(bind=BRIDGE, period_s=None, delays=NEVER) as stack, closing(Stage(stack)) as stage:
-        yield Built(stack, stage, template)
-    shutil.rmtree(folder)
+    """Build, and run the laptop's services where containers see them, with the address that fixtures are signed for."""
+    build(os.environ)
+    settings = {"OTP_PUBLIC_BASE_URL": BASE_URL}
+    with (
+        Stack(bind=BRIDGE, period_s=None, delays=NEVER, settings=settings) as stack,
+        closing(Stage(stack)) as stage,
+    ):
+        yield Built(stack, stage, tmp_path_factory.mktemp("sam"))
 
 
 def assert_comes_to_what_is_expected(built: Built, name: str, invoke: Callable[[str, Path], Any]) -> None:
     """Seed a fixture, invoke its function with it, and check answer and table."""
     expected = EXPECTATIONS[name]
-    wanted = expected["answer"]
     stage = built.stage
     stage.prepare([FIXTURES[name]])
     before = stage.items()
-    answer = invoke(LOGICAL_IDS[expected["function"]], EVENTS / name)
+    assert_is_the_answer(name, invoke(LOGICAL_IDS[expected["function"]], EVENTS / name))
+    assert (stage.items() != before) is expected["changes"]
+    assert stage.messages_asked_for() == expected["messages"]
+
+
+def assert_is_the_answer(name: str, answer: Any) -> None:
+    """Check a function's answer to a fixture."""
+    wanted = EXPECTATIONS[name]["answer"]
     if "errorType" in wanted:
         assert answer["errorType"] == wanted["errorType"]
     elif "statusCode" in wanted:
         assert_answers(wanted, answer)
     else:
         assert_holds(wanted["result"], answer)
-    assert (stage.items() != before) is expected["changes"]
-    assert stage.messages_asked_for() == expected["messages"]
 
 
-@pytest.mark.parametrize("function", sorted(ONE_EACH))
-def test_sam_local_invoke(built: Built, function: str) -> None:
-    def invoke(logical_id: str, event: Path) -> Any:
-        done = subprocess.run(
-            [SAM, "local", "invoke", logical_id, "-e", event, *built.options(), *LOCAL],
-            env=environment(),
-            cwd=built.template.parent,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
+def test_make_invoke_needs_nothing_but_its_words() -> None:
+    name = "confirm_action.reply.json"
+    words = ["FUNCTION=ConfirmActionFunction", f"EVENT=events/{name}"]
+    done = subprocess.run(
+        ["make", "invoke", *words],
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert_is_the_answer(name, json.loads(done.stdout))
+
+
+@contextmanager
+def dev(**variables: str) -> Iterator[Mapping[str, str]]:
+    """`make dev` until the end of the block; the variables that it leaves."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "local", "dev"],
+        cwd=ROOT,
+        env={**os.environ, **variables},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        while "Ctrl-C" not in (line := process.stdout.readline()):
+            assert line, "it ended"
+        yield json.loads(sam.VARIABLES.read_text())["Parameters"]
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(30)
+        process.stdout.close()
+
+
+@pytest.mark.usefixtures("built")
+def test_sam_local_uses_the_stack_of_make_dev_and_nothing_else() -> None:
+    event = ["SendOtpFunction", "--event", "events/send_otp.start-code.json"]
+    ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
+    with dev(OTP_BIND=BRIDGE, **ports) as variables:
+        assert variables["AWS_ENDPOINT_URL"] == f"http://{BRIDGE}:{ports['OTP_AWS_PORT']}"
+        done = sam_local("invoke", *event, "--env-vars", ".cache/sam-local.json", *PROCESSOR)
         assert done.returncode == 0, done.stderr
-        return json.loads(done.stdout.strip().splitlines()[-1])
-
-    assert_comes_to_what_is_expected(built, ONE_EACH[function], invoke)
+        answer = json.loads(done.stdout)
+        assert_is_the_answer("send_otp.start-code.json", answer)
+        with httpx.Client(trust_env=False, timeout=20) as client:
+            [message] = client.get(f"{variables['OTP_TWILIO_BASE_URL']}/_emulator/messages").json()
+        assert message["sid"] == json.loads(answer["body"])["message"]["sid"]
+    assert not sam.VARIABLES.exists()
+    for command in (["invoke", *event], ["start-api"], ["start-lambda"]):
+        refused = sam_local(*command, *PROCESSOR)
+        assert refused.returncode == 2
+        assert "'.cache/sam-local.json' does not exist" in refused.stderr
 
 
 @pytest.mark.parametrize("chosen", [False, True], ids=["the laptop's settings", "settings that fixtures ask for"])
@@ -193,7 +211,7 @@ def test_every_fixture_in_a_container(built: Built, chosen: bool, subtests: pyte
     settings: dict[str, str] = {}
     for name in names:
         settings |= FIXTURES[name].settings
-    with built.serving("start-lambda", free_port(), **settings) as server:
+    with built.serving("start-lambda", free_ports(1)[0], **settings) as server:
 
         def invoke(logical_id: str, event: Path) -> Any:
             return server.post(f"/2015-03-31/functions/{logical_id}/invocations", content=event.read_bytes()).json()
@@ -204,7 +222,7 @@ def test_every_fixture_in_a_container(built: Built, chosen: bool, subtests: pyte
 
 
 def test_the_loop_through_sam_local_start_api(built: Built) -> None:
-    port = free_port()
+    [port] = free_ports(1)
     with (
         built.serving("start-api", port, OTP_PUBLIC_BASE_URL=f"http://{BRIDGE}:{port}") as client,
         Loop(built.stack) as loop,

@@ -1,0 +1,19 @@
+"""Options reach the command that they are for."""
+
+import subprocess
+
+import pytest
+
+from tests.template.expanded import ROOT
+
+
+@pytest.mark.parametrize(
+    ("target", "commands"),
+    [("build", ["sam build --guided"]), ("deploy", ["sam build", "sam deploy --guided"])],
+)
+def test_the_options_of_make_deploy_are_not_for_the_build(target, commands):
+    said = subprocess.run(
+        ["make", "--dry-run", target, "ARGS=--guided"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    ran = [line.partition(".venv-sam/bin/")[2].strip() for line in said.splitlines() if ".venv-sam/bin/sam" in line]
+    assert ran == commands
