@@ -31,7 +31,13 @@ ENVIRONMENT = {
     "AWS_SECRET_ACCESS_KEY": "test",
 }
 FLOOR = "import boto3; boto3.client('dynamodb')"
-MEASURE = "import sys, time; sys.path[:0] = sys.argv[2:]; t = time.process_time(); exec(sys.argv[1]); print(time.process_time() - t)"
+MEASURE = """
+import sys, time
+sys.path[:0] = sys.argv[2:]
+began = time.process_time()
+exec(sys.argv[1])
+print(time.process_time() - began)
+"""
 
 
 def seconds(statement: str, places: list[Path], *options: str) -> float:

@@ -8,11 +8,12 @@ The functions' processes alone are counted: neither the emulators nor the time t
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from local.stack import Stack
 from local.twilio_emulator import Delays
-from tests.loop.driver import Loop
+from tests.loop.driver import Loop, Started
 
 NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -51,14 +52,14 @@ class Bench:
     def round(self, count: int) -> None:
         """Start, guess wrong, look at, deliver and confirm as many verifications."""
         loop = self._loop
-        started = []
+        started: list[Started] = []
         self.measure("start", [lambda: started.append(loop.started())] * count)
         codes = {each.to: loop.code(each.to) for each in started}
         wrong = {each.to: loop.wrong_code(each.to) for each in started}
-        self.measure("wrong guess", [lambda e=each: loop.check(e.verification_id, wrong[e.to]) for each in started])
-        self.measure("look", [lambda e=each: loop.view(e.verification_id) for each in started])
-        self.measure("status callback", [lambda e=each: loop.deliver(e.sid, "delivered") for each in started])
-        self.measure("right guess", [lambda e=each: loop.check(e.verification_id, codes[e.to]) for each in started])
+        self.measure("wrong guess", [partial(loop.check, each.verification_id, wrong[each.to]) for each in started])
+        self.measure("look", [partial(loop.view, each.verification_id) for each in started])
+        self.measure("status callback", [partial(loop.deliver, each.sid, "delivered") for each in started])
+        self.measure("right guess", [partial(loop.check, each.verification_id, codes[each.to]) for each in started])
         self.measure("link page", [lambda: loop.request("GET", "/confirm?id=x")] * count)
 
 
@@ -70,7 +71,7 @@ def main(count: int) -> None:
             with loop.test():
                 bench.round(count)
     looks = sorted(bench.spent["look"])[ROUNDS // 2]
-    print(f"| request | CPU ms, median of {ROUNDS} × {count} | times a look |")
+    print(f"| request | CPU ms, median of {ROUNDS} times {count} | times a look |")
     print("|---|---:|---:|")
     for kind, spent in bench.spent.items():
         median = sorted(spent)[ROUNDS // 2]

@@ -12,7 +12,6 @@ from typing import IO
 
 from local import demo, sam
 from local.functions import ROOT, FunctionError
-from local.invoke import BuildFailed, invoke
 from local.servers import AddressTaken
 from local.stack import Ports, Stack, chosen_settings
 from local.twilio_emulator import Delays
@@ -107,9 +106,12 @@ def main() -> int:
     keep_to_ourselves()
     try:
         if given.command == "invoke":
+            # The fixtures need the package, and dev and demo come up sooner without them.
+            from local.invoke import invoke  # noqa: PLC0415
+
             return invoke(given.function, given.event, given.options, environ)
         return dev(os.environ) if given.command == "dev" else show(os.environ)
-    except (AddressTaken, BuildFailed, FunctionError, ValueError) as error:
+    except (AddressTaken, sam.BuildFailed, FunctionError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
 

@@ -21,10 +21,6 @@ NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 """A stack that lives for one invocation calls nobody back."""
 
 
-class BuildFailed(Exception):
-    """`sam build` failed; the message is what it said."""
-
-
 def check_function(name: str) -> None:
     """Raise `ValueError` where the template has no such function."""
     placeholders = {"PublicBaseUrl": "", "TwilioBaseUrl": ""}
@@ -44,12 +40,12 @@ def event_path(name: str) -> Path:
 
 
 def build(environ: Mapping[str, str]) -> None:
-    """Build the functions and layers, which are the same for both processors. Raises `BuildFailed`."""
+    """Build the functions and layers, which are the same for both processors. Raises `sam.BuildFailed`."""
     command = [str(sam.SAM), "build"]
     given = sam.environment(environ)
     built = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)  # noqa: S603
     if built.returncode:
-        raise BuildFailed(f"{built.stdout}{built.stderr}")
+        raise sam.BuildFailed(f"{built.stdout}{built.stderr}")
 
 
 @contextmanager

@@ -24,6 +24,10 @@ ARCHITECTURE = {"aarch64": "arm64", "arm64": "arm64"}.get(platform.machine(), "x
 REACHES_S = 2.0
 
 
+class BuildFailed(Exception):
+    """`sam build` failed; the message is what it said."""
+
+
 def docker_gateway() -> str:
     """The host's address on Docker's default network."""
     question = [

@@ -33,7 +33,7 @@ SAMPLE = 25
 """Reports of each shard that are looked at, those whose time came first."""
 
 NEW_MS = 20 * 60_000
-"""How old RetryStoppedAlarm is at least when it has seen a quarter of an hour: before, runs are missing that never were."""
+"""Milliseconds in which RetryStoppedAlarm is new: it has not yet seen a quarter of an hour of runs."""
 
 MEND = "docs/operations.md, 'Drift'"
 

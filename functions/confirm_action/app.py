@@ -62,7 +62,9 @@ def make_handler(
         api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
         time_left=invocation.time_left_s,
     )
-    reporting = Reporting(store, twilio, clock, random.random, settings.policy, CircuitBreaker())
+    reporting = Reporting(
+        store, twilio, clock, random.random, settings.policy, CircuitBreaker(), spent_s=invocation.spent_s
+    )
     inbound = Inbound(reporting, vault, secrets.token_bytes)
     routes = {
         **_caller_routes(inbound),

@@ -307,3 +307,15 @@ def test_every_problem_is_answered_not_raised(function: Function):
 def _plain(kind: type[Problem]) -> Problem:
     parameters = signature(kind).parameters.values()
     return kind(*("to" if parameter.annotation is str else 1 for parameter in parameters))  # type: ignore[arg-type]
+
+
+IMITATED = ["at `$.my_private`", " - at `$.my_private", "x` - at `$.my_private", "missing required field `my_private`"]
+
+
+@pytest.mark.parametrize("text", [*IMITATED, "Object missing required field `my_private"])
+def test_what_imitates_the_parsers_words_is_not_echoed(text: str):
+    for body in ({"to": "+4915112345678", "action": text}, {"to": "+4915112345678", "action": "code", text: 1}):
+        with pytest.raises(MalformedRequest) as raised:
+            convert(body, StartBody)
+        assert raised.value.field in {"action", "body"}
+        assert "private" not in str(raised.value)

@@ -187,6 +187,7 @@ def test_a_long_text_arrives_whole(bench):
         (answer(400, b"x" * 5_000_000), CreateRefused(None)),
         (answer(404), CreateRefused(None)),
         (answer(500, problem(20500)), SendUnknown()),
+        (answer(408), SendUnknown()),
         (answer(503), SendUnknown()),
         (disconnect, SendUnknown()),
         (trickle(b"not HTTP at all\r\n\r\n", b""), SendUnknown()),

@@ -12,7 +12,7 @@ Parameters:
   PublicBaseUrl: {Type: String}
   TwilioBaseUrl: {Type: String}
 Globals:
-  Function: {Timeout: 1, MemorySize: 256}
+  Function: {Timeout: 4, MemorySize: 256}
 Resources:
   Api:
     Type: AWS::Serverless::HttpApi

@@ -77,7 +77,7 @@ def test_head_has_the_headers_alone(http: httpx.Client):
 
 @pytest.mark.parametrize(
     "body",
-    [{"raise": "no"}, {"return": "{'statusCode': 1}"}, {"return": "object()"}, {"exit": 1}, {"sleep": 1.5}],
+    [{"raise": "no"}, {"return": "{'statusCode': 1}"}, {"return": "object()"}, {"exit": 1}, {"sleep": 5}],
     ids=["raises", "bad answer", "not json", "dies", "takes too long"],
 )
 def test_a_function_that_fails_is_an_internal_server_error(http: httpx.Client, body: dict[str, Any]):
@@ -104,7 +104,7 @@ def test_the_context_is_lambdas(http: httpx.Client):
     first, second = echo(http)["context"], echo(http)["context"]
     assert first["invoked_function_arn"] == "arn:aws:lambda:us-east-1:123456789012:function:echo"
     assert first["memory_limit_in_mb"] == "256"
-    assert 0 < first["remaining"] <= 1000
+    assert 0 < first["remaining"] <= 4000
     assert first["aws_request_id"] != second["aws_request_id"]
 
 
@@ -151,14 +151,14 @@ def test_the_clock_takes_whole_seconds_ahead(small: Stack, http: httpx.Client, a
 
 def test_a_function_can_be_killed_at_work(small: Stack, http: httpx.Client):
     answers: list[httpx.Response] = []
-    thread = threading.Thread(target=lambda: answers.append(http.post("/echo", json={"sleep": 0.9})))
+    thread = threading.Thread(target=lambda: answers.append(http.post("/echo", json={"sleep": 3.9})))
     began = time.monotonic()
     thread.start()
     while small.functions.kill("echo") == 0:
         time.sleep(0.01)
     thread.join()
     assert answers[0].status_code == 500
-    assert time.monotonic() - began < 0.8
+    assert time.monotonic() - began < 3.5
     assert small.functions.kill("echo") == 0
 
 

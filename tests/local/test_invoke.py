@@ -121,13 +121,14 @@ def test_an_address_that_no_container_reaches_is_refused(monkeypatch: pytest.Mon
 
 def test_a_build_that_failed_tells_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(sam, "SAM", program(tmp_path, "fails", "#!/bin/sh\necho no wheel; echo at all >&2; exit 1\n"))
-    with pytest.raises(invoke.BuildFailed, match=r"^no wheel\nat all\n$"):
+    with pytest.raises(sam.BuildFailed, match=r"^no wheel\nat all\n$"):
         invoke.invoke("SendOtpFunction", f"events/{CHECK}", [], os.environ)
 
 
 def test_the_command_ends_with_the_message_alone():
     command = [sys.executable, "-m", "local", "invoke", "", ""]
-    ended = subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, text=True, timeout=60, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "layers/otp_feedback")}
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
     assert ended.returncode == 1
     assert ended.stderr.startswith("FUNCTION is missing")
     assert "Traceback" not in ended.stderr

@@ -60,7 +60,7 @@ for _ in range(2):
         host, url = stack.functions.host_pid, stack.api_url
         began = time.monotonic()
     took = time.monotonic() - began
-    assert took < 3, took
+    assert took < 30, took
     assert threading.enumerate() == [threading.main_thread()], threading.enumerate()
     assert descriptors() == held, (held, descriptors())
     assert dict(os.environ) == environment
@@ -91,12 +91,12 @@ def test_a_stack_ends_without_a_trace(tmp_path: Path):
 def test_a_stack_ends_at_once_while_twilio_hangs(tmp_path: Path):
     with Stack(template=small_stack.write(tmp_path)) as stack:
         waiting = threading.Thread(
-            target=lambda: httpx.post(f"{stack.api_url}/echo", json={"sleep": 0.9}, verify=PLAIN), daemon=True
+            target=lambda: httpx.post(f"{stack.api_url}/echo", json={"sleep": 3.9}, verify=PLAIN), daemon=True
         )
         waiting.start()
         time.sleep(0.2)
         began = time.monotonic()
-    assert time.monotonic() - began < 0.7
+    assert time.monotonic() - began < 3.5
     waiting.join()
 
 

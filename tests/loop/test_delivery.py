@@ -4,6 +4,7 @@ from itertools import permutations
 
 import pytest
 
+from tests.loop.conftest import Running
 from tests.loop.driver import Loop, problem_of
 
 
@@ -165,3 +166,51 @@ def test_a_callback_does_not_bring_a_canceled_verification_back(loop: Loop):
     call_back(loop, started.verification_id, started.sid, "delivered")
     assert loop.view(started.verification_id)["status"] == "canceled"
     assert problem_of(loop.check(started.verification_id, loop.code(started.to))) == "canceled"
+
+
+@pytest.fixture
+def redacting(running: Running) -> Loop:
+    """A stack whose owner has texts emptied at Twilio."""
+    return running(OTP_REDACT_BODIES="true")
+
+
+def body_at_twilio(loop: Loop, to: str) -> str:
+    """What Twilio still has of a message's text."""
+    return str(loop.messages(to)[-1]["body"])
+
+
+@pytest.mark.parametrize("status", ["delivered", "undelivered", "failed", "read"])
+def test_the_text_is_emptied_at_twilio_when_the_message_has_come_to_its_end(redacting: Loop, status: str):
+    loop = redacting
+    started = loop.started()
+    for underway in ("queued", "sent"):
+        loop.deliver(started.sid, underway)
+        assert body_at_twilio(loop, started.to)
+    code = loop.code(started.to)
+    loop.deliver(started.sid, status)
+    assert body_at_twilio(loop, started.to) == ""
+    assert message_of(loop, started.verification_id)["status"] == status
+    assert loop.check(started.verification_id, code).status_code == 200
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_where_emptying_fails_the_callback_that_is_repeated_tries_again(redacting: Loop):
+    loop = redacting
+    started = loop.started()
+
+    def lose(name: str, phase: str) -> None:
+        if (name, phase) == ("twilio:post", "before"):
+            raise ConnectionAbortedError
+
+    with loop.stack.observing(lose):
+        assert call_back(loop, started.verification_id, started.sid, "delivered") == 503
+    assert body_at_twilio(loop, started.to)
+    assert message_of(loop, started.verification_id)["status"] == "delivered"
+    assert call_back(loop, started.verification_id, started.sid, "delivered") == 204
+    assert body_at_twilio(loop, started.to) == ""
+
+
+def test_by_default_texts_are_left_alone(loop: Loop):
+    started = loop.started()
+    loop.deliver(started.sid, "delivered")
+    assert body_at_twilio(loop, started.to)

@@ -201,3 +201,15 @@ def test_an_unanswered_message_is_not_sent_again_under_the_same_key(loop: Loop, 
     with loop.unchanged():
         again = loop.start(to, key=key)
     assert (again.status_code, again.text) == (202, first.text)
+
+
+def test_eight_at_once_take_one_slot_of_their_limit_key_and_none_waits_for_an_hour(custom: Loop, key: str):
+    loop, to, client = custom, fresh_number(), "198.51.100.77"
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: loop.start(to, key=key, limit_key=client), range(8)))
+    assert any(answer.status_code == 202 for answer in answers)
+    for refused in (answer for answer in answers if answer.status_code != 202):
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert len(loop.messages(to)) == 1
+    statuses = [loop.start(fresh_number(), limit_key=client).status_code for _ in range(3)]
+    assert statuses == [202, 202, 429]

@@ -32,8 +32,10 @@ MAX_FORM_FIELDS = 200
 MISCONFIGURED_RETRY_S = 60
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-_ERROR_PATH = re.compile(r"at `\$\.([a-z_.]+)`")
-_MISSING_FIELD = re.compile(r"missing required field `([a-z_]+)`")
+# msgspec's sentences repeat what was sent: only their beginning and their end are its own.
+_ERROR_PATH = re.compile(r" - at `\$\.([a-z_]+(?:\.[a-z_]+)?)`\Z")
+_MISSING_FIELD = re.compile(r"\AObject missing required field `([a-z_]+)`(?: - at `\$[a-z_.]*`)?\Z")
+_UNKNOWN_FIELD = re.compile(r"\AObject contains unknown field ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +149,7 @@ def decode[T](raw: bytes, wire_type: type[T]) -> T:
     try:
         return msgspec.json.decode(raw, type=wire_type)
     except msgspec.ValidationError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed(str(error), wire_type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise MalformedRequest("body", "must be a JSON object") from None
 
@@ -157,7 +159,7 @@ def convert[T](value: Any, wire_type: type[T]) -> T:
     try:
         return msgspec.convert(value, wire_type)
     except msgspec.ValidationError as error:
-        raise _malformed(str(error)) from None
+        raise _malformed(str(error), wire_type) from None
 
 
 def require_idempotency_key(value: str | None, field: str) -> str | None:
@@ -167,17 +169,21 @@ def require_idempotency_key(value: str | None, field: str) -> str | None:
     return value
 
 
-def _malformed(message: str) -> MalformedRequest:
-    missing = _MISSING_FIELD.search(message)
-    path = _ERROR_PATH.search(message)
+def _malformed(message: str, wire_type: type) -> MalformedRequest:
+    missing = _MISSING_FIELD.match(message)
+    found = _ERROR_PATH.search(message)
+    path = found.group(1) if found and found.group(1).partition(".")[0] in _fields_of(wire_type) else None
     if missing:
-        parent = f"{path.group(1)}." if path else ""
-        return MalformedRequest(f"{parent}{missing.group(1)}", "is required")
-    if "unknown field" in message:
-        return MalformedRequest(path.group(1) if path else "body", "holds a field that is not known")
+        return MalformedRequest(f"{path}.{missing.group(1)}" if path else missing.group(1), "is required")
+    if _UNKNOWN_FIELD.match(message):
+        return MalformedRequest(path or "body", "holds a field that is not known")
     if path is None:
         return MalformedRequest("body", "must be a JSON object")
-    return MalformedRequest(path.group(1), "has the wrong type or form")
+    return MalformedRequest(path, "has the wrong type or form")
+
+
+def _fields_of(wire_type: type) -> frozenset[str]:
+    return frozenset(field.encode_name for field in msgspec.structs.fields(wire_type))
 
 
 Route = Callable[[HttpRequest], Reply]

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from email.utils import parsedate_to_datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -313,7 +314,7 @@ def _never_acted(answer: _Answer | _NoAnswer) -> bool:
 
 
 def _create_outcome(answer: _Answer | _NoAnswer) -> CreateOutcome:
-    if isinstance(answer, _NoAnswer) or answer.status >= 500:
+    if isinstance(answer, _NoAnswer) or answer.status >= 500 or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         return SendUnknown()
     if answer.status < 300:
         sid = answer.document.get("sid")

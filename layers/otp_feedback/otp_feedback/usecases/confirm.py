@@ -75,7 +75,7 @@ def check(
         message = reserved.messages[number]
         if message.is_live(now):
             confirming = Confirming(number, message.mac, actions, Proof.SECRET)
-            confirmed = _confirm(inbound, verification_id, confirming, writer, journal)
+            confirmed = _confirm(inbound, verification_id, confirming, writer)
             if confirmed is not None:
                 return _after_confirming(inbound, keys, confirmed, journal)
         _report_late(inbound, reserved, message, journal)
@@ -187,9 +187,7 @@ def _write_confirmed(
     return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, writer)
 
 
-def _confirm(
-    inbound: Inbound, verification_id: str, confirming: Confirming, writer: str, journal: Journal
-) -> Verification | None:
+def _confirm(inbound: Inbound, verification_id: str, confirming: Confirming, writer: str) -> Verification | None:
     """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
     written = _write_confirmed(inbound, verification_id, confirming, writer)
     if isinstance(written, Verification):

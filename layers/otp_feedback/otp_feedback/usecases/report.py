@@ -34,7 +34,15 @@ BATCH = 200
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
-    """Everything that reporting needs from outside; `fraction` draws from [0, 1)."""
+    """Everything that reporting needs from outside.
+
+    Parameters
+    ----------
+    fraction
+        Draws from [0, 1).
+    spent_s
+        Seconds since the request under way came in, for which its user has been waiting.
+    """
 
     store: Store
     twilio: Twilio
@@ -42,6 +50,7 @@ class Reporting:
     fraction: Callable[[], float]
     policy: Policy
     breaker: CircuitBreaker
+    spent_s: Callable[[], float] = lambda: 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,15 +134,16 @@ def report_inline(reporting: Reporting, verification: Verification, message: Mes
 
 
 def _report_inline(reporting: Reporting, verification: Verification, message: Message, journal: Journal) -> Feedback:
-    timeout_ms, breaker = reporting.policy.feedback_timeout_ms, reporting.breaker
+    breaker = reporting.breaker
+    deadline_s = reporting.policy.feedback_timeout_ms / 1000 - reporting.spent_s()
     if verification.is_test:
         settle(reporting, verification, message, Feedback.NONE)
         return Feedback.NONE
-    if timeout_ms == 0 or not breaker.lets_through(reporting.clock()):
+    if deadline_s <= 0 or not breaker.lets_through(reporting.clock()):
         journal.count("FeedbackDeferred")
         journal.note(feedback="left-to-outbox")
         return Feedback.DUE
-    reported = report(reporting, verification, message, timeout_ms / 1000, journal)
+    reported = report(reporting, verification, message, deadline_s, journal)
     journal.note(feedback=reported.word, twilio_code=reported.code)
     if message.sid is not None:
         breaker.record(failed=reported.feedback is Feedback.DUE, now=reporting.clock())
@@ -241,7 +251,8 @@ def _forget(reporting: Reporting, verification: Verification, owed: Iterable[Mes
 def _report_or_give_up(
     reporting: Reporting, verification: Verification, message: Message, journal: Journal
 ) -> Reported:
-    if message.sid is None and reporting.clock() >= message.sent_at + SID_GIVE_UP_MS:
+    never_sent = message.delivery is Delivery.REJECTED
+    if message.sid is None and (never_sent or reporting.clock() >= message.sent_at + SID_GIVE_UP_MS):
         journal.count("FeedbackRejected")
         settle(reporting, verification, message, Feedback.REJECTED)
         return Reported(Feedback.REJECTED, "sid-unknown")
@@ -253,7 +264,11 @@ def _adopt(reporting: Reporting, keys: Callable[[], Keys], verification: Verific
 
     The caller's own secret may stand in the texts of several messages, so there it must be the only one of its time.
     """
-    if message.mac is None or _may_be_anothers(reporting, keys, verification, message):
+    if (
+        message.mac is None
+        or message.delivery is Delivery.REJECTED
+        or _may_be_anothers(reporting, keys, verification, message)
+    ):
         return message
     since = datetime.fromtimestamp(message.sent_at / 1000, UTC).date()
     address = WHATSAPP + verification.to if is_whatsapp(verification.sender) else verification.to

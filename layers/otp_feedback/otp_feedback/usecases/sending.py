@@ -215,10 +215,16 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     """
     if not draft.limited:
         return None
-    _reserve_limit_key(out, draft, writer)
     limits = out.policy.limits
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
+    wait_s = _reserve_limit_key(out, draft, writer)
+    if wait_s:
+        current = out.store.read_recipient(draft.recipient) or Recipient()
+        if draft.replay is not None and current.holders[:1] == (holder,):
+            return _await_other(out, draft.replay)
+        wait_s = max(wait_s, -(-limits.recipient.wait_ms(current.sends, now) // 1000))
+        raise TooManyMessages(retry_after_s=wait_s)
     reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
     if not isinstance(reserved, Refused):
         _require_within_cap(out, draft, reserved, writer)
@@ -246,25 +252,18 @@ def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, write
         raise TooManyMessages(retry_after_s=wait_s)
 
 
-def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
+def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> int:
+    """Take a slot of the limit key's budget; returns 0, or the whole seconds until there is one."""
     limit_key, windows, now = draft.verification.limit_key, out.policy.limits.limit_key, out.clock()
     if limit_key is None:
-        return
+        return 0
     reserved = out.store.reserve_limit_key(limit_key, now, windows, writer)
-    if isinstance(reserved, Refused):
-        wait_s = _wait_s(windows, reserved.current, now)
-        raise TooManyMessages(retry_after_s=max(wait_s, _recipient_wait_s(out, draft, now)))
+    return _wait_s(windows, reserved.current or Recipient(), now) if isinstance(reserved, Refused) else 0
 
 
-def _wait_s(windows: Windows, current: Recipient | None, now: int) -> int:
+def _wait_s(windows: Windows, current: Recipient, now: int) -> int:
     """At least a second, for a window may have opened since the refusal."""
-    sends = current.sends if current is not None else ()
-    return max(1, -(-windows.wait_ms(sends, now) // 1000))
-
-
-def _recipient_wait_s(out: Outbound, draft: Draft, now: int) -> int:
-    """What the recipient's own windows would have it wait beside the limit key's."""
-    return _wait_s(out.policy.limits.recipient, out.store.read_recipient(draft.recipient), now)
+    return max(1, -(-windows.wait_ms(current.sends, now) // 1000))
 
 
 def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
