@@ -105,7 +105,7 @@ TEXTS = {
         "Kérés megerősítése",
         "{app}: kérjük, erősítse meg a kérését.",
         "Megerősítés",
-        "Ha nem számított erre, zárja be az oldalt. Ekkor semmi sem történik.",
+        "Ha nem számított erre, zárja be az oldalt. Nem fog történni semmi.",
         "Megerősítve. Bezárhatja ezt az oldalt.",
         "A megerősítés nem sikerült. Lehet, hogy a hivatkozás lejárt, vagy már felhasználták. Kérjen újat.",
     ),

@@ -29,6 +29,6 @@ TEXTS = {
     "tr": "{app} geçici parolanız: {secret}\nTek kullanımlık, {minutes} dk geçerli.",
     "uk": "Тимчасовий пароль {app}: {secret}\nОдноразовий, дійсний {minutes} хв.",
     "vi": "Mật khẩu tạm thời {app}: {secret}\nDùng một lần, trong {minutes} phút.",
-    "zh-Hans": "【{app}】您的临时密码:\n{secret}\n仅限使用一次，{minutes}分钟内有效。",
-    "zh-Hant": "【{app}】您的臨時密碼:\n{secret}\n僅限使用一次，{minutes} 分鐘內有效。",
+    "zh-Hans": "【{app}】您的临时密码：\n{secret}\n仅限使用一次，{minutes}分钟内有效。",
+    "zh-Hant": "【{app}】您的臨時密碼：\n{secret}\n僅限使用一次，{minutes} 分鐘內有效。",
 }
