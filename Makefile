@@ -16,7 +16,7 @@ ifneq ($(AWS_REGION),)
 export AWS_DEFAULT_REGION := $(AWS_REGION)
 endif
 
-.PHONY: help setup demo dev test test-browser test-build test-sam check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants requirements clean
+.PHONY: help setup demo dev test test-browser test-build test-sam bench check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,10 @@ test-sam: setup .venv-sam/requirements.txt ## Run the functions in containers wi
 
 fuzz: setup .venv-fuzz/requirements.txt ## Send 5,000 made-up requests to the laptop stack, and hold each answer against openapi.yaml
 	$(PY) -m tests.fuzz.run $(ARGS)
+
+bench: build ## Measure what a cold start and each warm request spend of a processor
+	$(PY) -m benchmarks.cold_start $(ARGS)
+	$(PY) -m benchmarks.warm_requests
 
 mutants: setup .venv-mutants/requirements.txt ## Change the domain in every small way, and see which change no test notices
 	$(PY) tests/mutation/run.py $(ARGS)

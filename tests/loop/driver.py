@@ -260,11 +260,11 @@ class Loop:
         return item
 
     @contextmanager
-    def unchanged(self, *, besides: str | None = None) -> Iterator[None]:
+    def unchanged(self, *, besides: str | tuple[str, ...] = ()) -> Iterator[None]:
         """Nothing is written and nothing is sent within the block; `besides` begins the keys that may be."""
 
         def records() -> dict[str, Any]:
-            return {pk: item for pk, item in self.scan().items() if besides is None or not pk.startswith(besides)}
+            return {pk: item for pk, item in self.scan().items() if not pk.startswith(besides)}
 
         table, calls = records(), len(self.rest_calls())
         yield

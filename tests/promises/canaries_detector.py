@@ -5,7 +5,7 @@ import hashlib
 import itertools
 import re
 from collections.abc import Callable, Iterator, Mapping
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 LEAST_CORE = 8
 """Characters of base64 that must depend on the value alone, so that chance does not find it."""
@@ -24,13 +24,17 @@ def encodings(value: str) -> Iterator[tuple[str, bytes]]:
         raw = text.encode()
         yield form, raw
         yield f"{form}, URL-encoded", quote(text, safe="").encode()
+        yield f"{form}, URL-encoded in lower case", quote(text, safe="").lower().encode()
+        yield f"{form}, as a form", quote_plus(text).encode()
         yield f"{form}, JSON-escaped", "".join(f"\\u{ord(letter):04x}" for letter in text).encode()
         yield f"{form}, hex", raw.hex().encode()
         for alignment, core in enumerate(_base64_cores(raw)):
             yield f"{form}, base64 from byte {alignment}", core
             yield f"{form}, base64url from byte {alignment}", core.translate(bytes.maketrans(b"+/", b"-_"))
         for name, function in _HASHES.items():
-            yield f"{form}, {name}", function(raw).hexdigest().encode()
+            digest = function(raw)
+            yield f"{form}, {name}", digest.hexdigest().encode()
+            yield f"{form}, {name} in base64", base64.b64encode(digest.digest())
 
 
 def _forms(value: str) -> Iterator[tuple[str, str]]:

@@ -12,6 +12,7 @@ ATTEMPTS = 5
 MESSAGES = 3
 WINDOWS = ((1, 30_000), (5, 3_600_000), (10, 86_400_000))
 SEARCHED_FOR_MS = 7 * 86_400_000
+ANSWERED_LATE_MS = 3_600_000
 RANKS = {"queued": 2, "sent": 4, "delivered": 5, "undelivered": 5, "failed": 5, "read": 6}
 
 
@@ -31,6 +32,10 @@ class Message:
     def is_live(self, now: int) -> bool:
         """Whether it can still confirm."""
         return now < self.sent_at + LIFETIME_MS
+
+    def may_be_answered_late(self, now: int) -> bool:
+        """Whether an inbound message that names none is still put to it."""
+        return self.feedback == "none" and now < self.sent_at + LIFETIME_MS + ANSWERED_LATE_MS
 
 
 @dataclass
@@ -118,6 +123,8 @@ class Model:
         ended = CLOSED.get(verification.status(now))
         if ended is not None:
             return ended, None
+        if all(message.secret is None for message in verification.messages):
+            return "wrong-action", None
         verification.attempts += 1
         sent = [(n, each) for n, each in enumerate(verification.messages, 1) if not each.rejected]
         right = [number for number, message in sent if message.secret == guess]
@@ -141,15 +148,17 @@ class Model:
         status = verification.status(now)
         if status in CLOSED:
             return CLOSED[status], None
-        count = len(verification.messages)
-        if (number is None and count > 1) or (number or 1) > count:
+        sent = [n for n, each in enumerate(verification.messages, 1) if not each.rejected]
+        if number is None and len(sent) == 1:
+            number = sent[0]
+        if number not in sent:
             return "malformed-request", None
-        message = verification.messages[(number or 1) - 1]
+        message = verification.messages[number - 1]
         if not message.is_live(now):
             self._act_late(message)
             return "expired", None
         self.recipient(verification.to).failures = 0
-        return self._confirm(verification, number or 1)
+        return self._confirm(verification, number)
 
     def reply(self, sid: str, to: str, now: int) -> tuple[bool, tuple[str, int] | None]:
         """An inbound message: whether it answers something, and which message that confirms."""
@@ -224,5 +233,6 @@ class Model:
             if verification_id in recent and not message.rejected
             if self.verifications[verification_id].action == "reply"
             if self.verifications[verification_id].state == "pending"
+            if message.is_live(now) or message.may_be_answered_late(now)
         ]
         return max(open_to_replies)[4:] if open_to_replies else None

@@ -11,6 +11,7 @@ from local.functions import ROOT
 from local.stack import LAPTOP
 from local.template import Template
 from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.records import typed
 from otp_feedback.domain.verification import Verification
 from tests.store.records_data import TTL
 
@@ -70,3 +71,15 @@ def raw(client: Any) -> Raw:
         return item
 
     return read
+
+
+class Put(Protocol):
+    """Writes an item of plain values past the store."""
+
+    def __call__(self, item: dict[str, Any]) -> None: ...
+
+
+@pytest.fixture
+def put(client: Any) -> Put:
+    """Writes an item of plain values past the store."""
+    return lambda item: client.put_item(TableName=TABLE, Item=typed(item))

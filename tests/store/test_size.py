@@ -11,7 +11,7 @@ from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.secret import Mac, encode_id
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation
-from tests.store.conftest import Kept, Raw
+from tests.store.conftest import Kept, Put, Raw
 from tests.store.records_data import LIFE, NOW, TTL, a_verification, new_recipient
 
 WRITER = encode_id(bytes(8))
@@ -91,23 +91,31 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
     assert item_size(item) <= 1024
 
 
-def test_a_recipient_with_everything_in_it_stays_under_1_kb(store: DynamoDBStore, raw: Raw):
-    recipient = new_recipient()
-    for send in range(11):
-        holder = f"{encode_id(bytes(16))}#3#reply"
-        store.reserve_send(recipient, holder, NOW + send * 86_400_001, Limits(), WRITER + str(send))
-    for _ in range(74):
-        store.add_failure(recipient)
+def full(prefix: str, slots: int, holder: str) -> tuple[bytes, dict[str, Any]]:
+    """A digest, and an item whose windows are full."""
+    digest = new_recipient()[: 32 if prefix == "R" else 16]
+    times = {f"s{slot}": NOW - slot * 86_400_001 for slot in range(slots)}
+    return digest, {"pk": f"{prefix}#{digest.hex()}", **times, **{f"v{slot}": holder for slot in range(slots)}}
+
+
+def test_a_recipient_with_everything_in_it_stays_under_1_kb(store: DynamoDBStore, put: Put, raw: Raw):
+    holder = f"{encode_id(bytes(16))}#3#reply"
+    recipient, item = full("R", 10, holder)
+    put({**item, "f": 73})
+    store.reserve_send(recipient, holder, NOW + 86_400_001, Limits(), WRITER)
+    store.add_failure(recipient)
     store.reset_failures(recipient, NOW)
-    item = raw(f"R#{recipient.hex()}")
-    assert item
-    assert item_size(item) <= 1024
+    kept = raw(f"R#{recipient.hex()}")
+    assert kept
+    assert {"s9", "v9", "lc", "rb"} <= kept.keys()
+    assert item_size(kept) <= 1024
 
 
-def test_a_limit_key_with_everything_in_it_stays_under_1_kb(store: DynamoDBStore, raw: Raw):
-    key = new_recipient()[:16]
-    for send in range(31):
-        store.reserve_limit_key(key, NOW + send * 86_400_001, Windows(0, 30, 30), WRITER + str(send))
-    item = raw(f"K#{key.hex()}")
-    assert item
-    assert item_size(item) <= 1024
+def test_a_limit_key_with_everything_in_it_stays_under_1_kb(store: DynamoDBStore, put: Put, raw: Raw):
+    key, item = full("K", 30, WRITER)
+    put(item)
+    store.reserve_limit_key(key, NOW + 86_400_001, Windows(0, 30, 30), WRITER)
+    kept = raw(f"K#{key.hex()}")
+    assert kept
+    assert {"s29", "v29", "ttl", "rb"} <= kept.keys()
+    assert item_size(kept) <= 1024
