@@ -110,7 +110,7 @@ invoke: setup .venv-sam/requirements.txt ## Run one function in a container on t
 logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
 	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)
 
-include operations/targets.mk
+include operations/targets.mk tests/promises/targets.mk
 
 dynalite: .cache/dynalite/installed ## Install a second DynamoDB for the tests of races (needs Node)
 

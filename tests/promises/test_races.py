@@ -32,7 +32,7 @@ ENGINES = {"moto": races_engines.moto, "dynalite": races_engines.dynalite}
 WRONG = Secret("not a code")
 
 
-@pytest.fixture(scope="module", params=ENGINES)
+@pytest.fixture(scope="module", params=["moto", pytest.param("dynalite", marks=pytest.mark.heavy)])
 def engine(request: pytest.FixtureRequest) -> Iterator[Engine]:
     """An engine that has been shown to be atomic; races on another one would prove nothing."""
     with ENGINES[request.param]() as made:
@@ -113,6 +113,7 @@ def test_guesses_at_once_again_and_again(arena: Arena, comparisons: Counter[str]
         guess_right_at_once(arena, comparisons)
 
 
+@pytest.mark.heavy
 def test_100_starts_at_once_send_one_message_and_five_in_an_hour(arena: Arena):
     """The budgets: 100 threads start at once for one recipient, and crowds of 10 whenever 30 s are over.
 
