@@ -8,7 +8,7 @@ CAP_MS = 300_000
 """A report is tried at least this often, so its age is seen and an outage's end is noticed within five minutes."""
 
 SID_BASE_MS = 60_000
-SID_CAP_MS = 3 * 3_600_000
+SID_CAP_MS = 6 * 3_600_000
 SID_GIVE_UP_MS = 7 * 86_400_000
 """How long a message's SID is looked for after it was sent."""
 
@@ -33,7 +33,7 @@ def next_attempt_at(now: int, failures: int, fraction: float) -> int:
 
 
 def next_search_at(now: int, failures: int) -> int:
-    """When a message whose SID is unknown is looked for again: after 1, 2, 4 … minutes, at most 3 hours.
+    """When a message whose SID is unknown is looked for again: after 1, 2, 4 … minutes, at most 6 hours.
 
     The status callback brings the SID long before, if anything does; a search is the last resort.
     """
