@@ -8,7 +8,7 @@ again and that process dies as well; the schedule dies on its way; the user acts
 confirm.
 
 Cases: 279 operations in nine situations, over 3,600 crash points, which leave over 1,100 different worlds, six
-recoveries each; with `-m heavy` every second death after each of them.
+recoveries each; with `-m exhaustive` every second death after each of them.
 """
 
 from collections.abc import Callable, Iterator
@@ -142,7 +142,7 @@ def test_each_operation_ends_alike_where_nobody_dies():
             here.world.restore(before)
 
 
-@pytest.mark.heavy
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(("name", "operation"), OPERATIONS)
 def test_two_deaths_at_any_two_calls_break_no_promise(name: str, operation: str):
     """The same is asked again and dies too, wherever it can; then recovery."""

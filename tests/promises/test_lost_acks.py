@@ -8,7 +8,7 @@ the first sending on its way all the time, to arrive once more at any later mome
 the caller learns nothing, and asks again.
 
 Cases: 659 lost answers, each retried and each for good; in between, 16 contending pairs with each write lost in
-turn; late arrivals likewise. `-m heavy`: all 1,772 pairs.
+turn; late arrivals likewise. `-m exhaustive`: all 1,817 pairs.
 """
 
 import itertools
@@ -148,7 +148,7 @@ def test_a_sending_that_arrives_late(name: str, one: str, other: str):
     _arrive_late(name, one, other)
 
 
-@pytest.mark.heavy
+@pytest.mark.exhaustive
 @pytest.mark.usefixtures("one_shard")
 @pytest.mark.parametrize(("name", "one", "other"), ALL_PAIRS)
 def test_every_pair_with_each_write_sent_twice(name: str, one: str, other: str):
