@@ -86,7 +86,8 @@ class Built:
         place = ["--host", BRIDGE, "--port", str(port), "--env-vars", str(variables)]
         with log.open("w") as output:
             server = subprocess.Popen(
-                [sam.SAM, "local", command, *place, *PROCESSOR],
+                # A shell's background job ignores SIGINT, and so would SAM CLI.
+                ["env", "--default-signal=INT", sam.SAM, "local", command, *place, *PROCESSOR],
                 env=environment(),
                 cwd=ROOT,
                 stdout=output,
