@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import outbox_shard, typed, verification_item
+from otp_feedback.adapters.records import lease_key, outbox_shard, typed, verification_item
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows
 from otp_feedback.domain.secret import Mac, encode_id
@@ -241,6 +241,14 @@ def _postponements(draw: st.DrawFn) -> tuple[dict[str, Any] | None, list[Any]]:
     return item, [(DueReport(verification_id, 0, draw(times)), draw(times)) for _ in range(2)]
 
 
+@st.composite
+def _releases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
+    """A shard that somebody leases, and those who give it back."""
+    shard = draw(st.integers(0, 3))
+    item = typed({"pk": lease_key(shard), "holder": draw(writers), "until": NOW})
+    return item, [(shard, writer) for writer in draw(st.lists(writers, min_size=1, max_size=2))]
+
+
 numbered = st.integers(1, 3)
 shards = st.integers(0, 15)
 CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
@@ -276,7 +284,7 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "leave_outbox": _on_record(st.just(NOW // 1000)),
     "due_reports": _on_shard(shards, times, st.just(1000)),
     "lease_shard": _on_shard(st.integers(0, 3), writers, times, times),
-    "release_shard": _on_shard(st.integers(0, 3), writers),
+    "release_shard": _releases(),
     "postpone": _postponements(),
 }
 

@@ -42,7 +42,9 @@ def _tokens(body: str) -> Iterator[str]:
     yield from words
     for word in words:
         yield from _PASSWORD.findall(word)
-        yield from re.split("[-_]", word)
+        parts = re.split("[-_]", word)
+        if len(parts) > 1:
+            yield from parts
 
 
 def _candidates(token: str, verification_id: str) -> tuple[Secret, ...]:

@@ -221,21 +221,18 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     wait_s = _reserve_limit_key(out, draft, writer)
     if wait_s:
         current = out.store.read_recipient(draft.recipient) or Recipient()
-        if draft.replay is not None and current.holders[:1] == (holder,):
-            return _await_other(out, draft.replay)
-        wait_s = max(wait_s, -(-limits.recipient.wait_ms(current.sends, now) // 1000))
-        raise TooManyMessages(retry_after_s=wait_s)
-    reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
-    if not isinstance(reserved, Refused):
-        _require_within_cap(out, draft, reserved, writer)
-        return None
-    _release_limit_key(out, draft, writer)
-    current = reserved.current or Recipient()
+    else:
+        reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
+        if not isinstance(reserved, Refused):
+            _require_within_cap(out, draft, reserved, writer)
+            return None
+        _release_limit_key(out, draft, writer)
+        current = reserved.current or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
         return _await_other(out, draft.replay)
     if current.failures >= limits.max_failures:
         raise TooManyMessages
-    raise TooManyMessages(retry_after_s=_wait_s(limits.recipient, current, now))
+    raise TooManyMessages(retry_after_s=max(wait_s, _wait_s(limits.recipient, current, now)))
 
 
 def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> None:
