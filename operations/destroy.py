@@ -15,6 +15,7 @@ from operations.stack import DeployedStack
 from operations.terminal import Terminal
 from operations.twilio import Addresses, TwilioAccount
 from operations.webhooks import Change, tell_settings
+from otp_feedback.domain.senders import is_whatsapp
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -115,7 +116,7 @@ def _tell(stack: DeployedStack, changes: list[Change], terminal: Terminal, exten
         tell_settings(change, terminal)
     if extent.webhooks:
         for sender in stack.senders:
-            if sender.startswith("whatsapp:"):
+            if is_whatsapp(sender):
                 terminal.say("A WhatsApp sender's webhook must be taken off by hand in Twilio's console.")
     fate = "deleted as well" if extent.data else "kept (ARGS=--data deletes them as well)"
     terminal.say(f"The stack {stack.name} at {stack.base_url} is deleted; reports that are still due are lost.")

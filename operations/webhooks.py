@@ -1,6 +1,5 @@
 """Where a sender's inbound messages and calls go, and where they should."""
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from operations.stack import DeployedStack
 from operations.terminal import Terminal
 from operations.twilio import TwilioAccount
 from otp_feedback.domain.phone import mask
+from otp_feedback.domain.senders import is_messaging_service, is_whatsapp
 
 MESSAGE_PATH = "/twilio/message#rc=5&rp=all"
 """Twilio tries again five times, whatever went wrong; API Gateway throttles with 429, which `5xx` does not cover.
@@ -20,8 +20,6 @@ https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 CALL_PATH = "/twilio/call"
 TWILIOS_DEMO = "demo.twilio.com"
 """Where a new number points."""
-
-_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +97,9 @@ def plan_senders(account: TwilioAccount, stack: DeployedStack, *, calls: bool = 
         Twilio does not answer.
     """
     for sender in stack.senders:
-        if _SERVICE.fullmatch(sender):
+        if is_messaging_service(sender):
             yield _plan_service(account, stack.base_url, sender, calls=calls)
-        elif sender.startswith("whatsapp:"):
+        elif is_whatsapp(sender):
             yield _plan_whatsapp(stack.base_url, sender)
         elif sender.startswith("+"):
             yield _plan_number(account, stack.base_url, sender, calls=calls)
