@@ -16,7 +16,7 @@ ifneq ($(AWS_REGION),)
 export AWS_DEFAULT_REGION := $(AWS_REGION)
 endif
 
-.PHONY: help setup demo dev test test-browser test-build test-sam bench check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants requirements clean
+.PHONY: help setup demo dev test test-browser test-build test-sam bench check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants test-mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -66,7 +66,10 @@ bench: build ## Measure what a cold start and each warm request spend of a proce
 mutants: setup .venv-mutants/requirements.txt ## Change the domain in every small way, and see which change no test notices
 	$(PY) tests/mutation/run.py $(ARGS)
 
-check: lint template-lint build test-build test ## Lint, build and test; CI adds test-browser, fuzz, test-sam and test-promises
+test-mutants: setup ## Put faults back that were made by hand, one at a time, and see that a test notices each
+	$(PY) -m pytest -m mutants -n 2 tests/mutation $(ARGS)
+
+check: lint template-lint build test-build test ## Lint, build and test; CI adds test-browser, fuzz, test-sam, test-mutants and test-promises
 
 lint: setup ## Check format, lint, types and the direction of imports
 	$(PY) -m ruff format --check .

@@ -108,7 +108,22 @@ def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
             assert not {name.partition(".")[0] for name in names} & outside, path
 
 
+def compares_a_digest(node: ast.AST) -> bool:
+    """Whether an expression holds a digest or a signature against something with `==`, `!=` or `in`."""
+    operators = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)
+    if not isinstance(node, ast.Compare) or not any(isinstance(operator, operators) for operator in node.ops):
+        return False
+    return any(word in ast.unparse(node) for word in ("digest", "signature", "sign(", "_hmac(", "given"))
+
+
+def test_the_domain_compares_no_digest_with_an_operator():
+    """OWASP ASVS 11.2.4: what an attacker could learn from the time of a comparison is compared in constant time."""
+    for path in (PACKAGE / "domain/secret.py", PACKAGE / "adapters/signature.py"):
+        assert not [ast.unparse(node) for node in nodes(path) if compares_a_digest(node)], path
+
+
 def test_what_these_tests_look_for_they_would_find():
+    assert compares_a_digest(ast.parse("mac.digest == _hmac(key)").body[0].value)  # type: ignore[attr-defined]
     method = ast.parse("def confirm(self):\n    return {':c': State.CONFIRMED.value}").body[0]
     assert isinstance(method, ast.FunctionDef)
     assert writes_confirmed(method)
