@@ -196,6 +196,15 @@ def test_a_test_recipient_is_sent_nothing_and_confirms_with_its_fixed_code(custo
     assert "ttl" in record
 
 
+@pytest.mark.parametrize("action", ["code", "password", "caller"])
+@pytest.mark.parametrize(("to", "code"), list(TEST_RECIPIENTS.items()))
+def test_a_test_recipients_code_confirms_whatever_the_action(custom: Loop, to: str, code: str, action: str):
+    fields = {"sid": "SM" + "3" * 32} if action == "caller" else {}
+    verification_id = custom.start(to, action, **fields).json()["verification_id"]
+    assert problem_of(custom.check(verification_id, f"{code}0")) == "wrong-secret"
+    assert custom.check(verification_id, f" {code}\n").json()["status"] == "confirmed"
+
+
 def test_a_test_recipients_late_code_is_reported_to_nobody(custom: Loop):
     verification_id = custom.start("+15005550100").json()["verification_id"]
     custom.advance(601)

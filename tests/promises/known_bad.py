@@ -18,6 +18,7 @@ from otp_feedback.adapters.records import (
     verification_key,
 )
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
 from otp_feedback.domain.limits import DAY_MS
 from otp_feedback.domain.secret import Secret
@@ -241,6 +242,15 @@ def compare_then_count(inbound: Inbound, verification_id: str, guess: Secret, jo
     store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_writer())
     store.add_failure(recipient_id(keys, verification.to))
     raise WrongSecret(verification.attempts_left - 1)
+
+
+def every_form_compared(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+    """What was entered is tried in each of its forms: several guesses for one attempt."""
+    keys, verification = inbound.vault.keys(), inbound.reporting.store.read(verification_id)
+    macs = verification.macs if verification is not None else {}
+    for form in canonical_forms(guess, CHECKED).values():
+        keys.matching(verification_id, macs, form)
+    return real_confirm.check(inbound, verification_id, guess, journal)
 
 
 def guess_in_the_condition(inbound: Inbound, verification_id: str, guess: Secret, _journal: Journal) -> Verification:

@@ -164,6 +164,11 @@ TABLE = {
         "3: a comparison whose attempt was not stored",
         ways=Ways(check=known_bad.guess_in_the_condition),
     ),
+    "every form compared": Bad(
+        one_after_another("code", "check wrong"),
+        "3: a comparison whose attempt was not stored",
+        ways=Ways(check=known_bad.every_form_compared),
+    ),
     "delete and recreate": Bad(
         every_death("code", "check wrong"),
         "5: the record of a message that was sent is gone",

@@ -20,6 +20,7 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
 from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
 from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.policy import Policy
@@ -871,7 +872,7 @@ class Process:
 
     def compared(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret, found: frozenset[int]) -> None:
         """Keys compared something; what is not the user's guess does not count."""
-        if self._guess is None or guess.reveal() != self._guess:
+        if self._guess is None or guess.reveal() not in _forms_of(self._guess):
             return
         self._compared = True
         look = self.world.note_comparison
@@ -884,6 +885,12 @@ class Process:
 
     def _origin(self, key: str | None) -> Origin:
         return Origin("caller", key, "https://example.com")
+
+
+def _forms_of(guess: str) -> frozenset[str]:
+    """A guess, as it came and in every form that it can be compared in."""
+    forms = canonical_forms(Secret(guess), set(Action) - {Action.REPLY})
+    return frozenset({guess, *(form.reveal() for form in forms.values())})
 
 
 Operation = Callable[[Process], Any]

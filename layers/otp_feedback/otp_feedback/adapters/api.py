@@ -45,9 +45,9 @@ Reference = Annotated[
 CallerSecret = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9]{4,12}$(?!\n)",
-        max_length=12,
-        description="The secret that the caller made itself. Only with action `caller`.",
+        pattern=r"^[!-~]{4,64}$(?!\n)",
+        max_length=64,
+        description="The secret that the caller made itself: visible ASCII characters. Only with action `caller`.",
         examples=["7QX2M9"],
     ),
 ]
@@ -162,7 +162,13 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
 
     secret: Annotated[
         str,
-        Meta(min_length=1, max_length=64, description="The code or password as it was entered.", examples=["123456"]),
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="The code or password as it was entered. White space, punctuation and a digit's script count "
+            "for nothing, in a temporary password case neither; of the caller's own secret only white space around it.",
+            examples=["123456"],
+        ),
     ]
     expect: Expect | None = None
 

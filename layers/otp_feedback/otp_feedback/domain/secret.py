@@ -146,8 +146,12 @@ def generate_code(digits: int, random_bytes: RandomBytes) -> Secret:
 
 def generate_password(random_bytes: RandomBytes) -> Secret:
     """A temporary password: 13 symbols without look-alikes, 64 bits, in three groups."""
-    symbols = "".join(READABLE[_uniform(len(READABLE), random_bytes)] for _ in range(13))
-    return Secret(f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}")
+    return Secret(password_spelling("".join(READABLE[_uniform(len(READABLE), random_bytes)] for _ in range(13))))
+
+
+def password_spelling(symbols: str) -> str:
+    """A temporary password as it is sent: 4, 4 and the other symbols, with hyphens between."""
+    return f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}"
 
 
 def generate_link_secret(random_bytes: RandomBytes) -> Secret:

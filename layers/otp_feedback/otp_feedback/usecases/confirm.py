@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -54,6 +55,7 @@ def check(
     """Confirm by a secret that came back.
 
     The attempt is reserved before anything is compared: comparing first lets parallel guesses overrun the limit.
+    The record that comes back says which one form of the guess is compared; where that form is empty, none is reserved.
 
     Raises
     ------
@@ -61,15 +63,18 @@ def check(
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
+    forms = canonical_forms(guess, actions)
+    if not forms:
+        raise _nothing_entered()
     store, clock = inbound.reporting.store, inbound.reporting.clock
     keys = inbound.vault.keys()
     writer = inbound.new_writer()
-    reserved = store.reserve_attempt(verification_id, actions, expect, writer)
+    reserved = store.reserve_attempt(verification_id, frozenset(forms), expect, writer)
     if isinstance(reserved, Refused):
-        raise _counted(_why_not_checked(reserved.current, actions, expect), journal)
+        raise _counted(_why_not_checked(reserved.current, actions, frozenset(forms), expect), journal)
     if keys.unknown_key_ids(reserved.macs.values()):
         keys = inbound.vault.refreshed_keys()
-    matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, guess))
+    matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, forms[reserved.action]))
     now = clock()
     for number in sorted(matching, reverse=True):
         message = reserved.messages[number]
@@ -243,11 +248,23 @@ def _why_not_open(current: Verification | None, actions: frozenset[Action], expe
     return Unavailable() if current.attempts_left else Locked()
 
 
-def _why_not_checked(current: Verification | None, actions: frozenset[Action], expect: Expectation) -> Problem:
-    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess."""
+def _why_not_checked(
+    current: Verification | None, actions: frozenset[Action], entered: frozenset[Action], expect: Expectation
+) -> Problem:
+    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess.
+
+    `entered` are the actions for which something was entered.
+    """
     problem = _why_not_open(current, actions, expect)
-    nothing_to_guess = current is not None and not current.macs and isinstance(problem, Unavailable)
-    return WrongAction() if nothing_to_guess else problem
+    if current is None or not isinstance(problem, Unavailable):
+        return problem
+    if not current.macs:
+        return WrongAction()
+    return problem if current.action in entered else _nothing_entered()
+
+
+def _nothing_entered() -> MalformedRequest:
+    return MalformedRequest("secret", "holds nothing but white space and punctuation")
 
 
 def _is_expected(current: Verification, expect: Expectation) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical
 from otp_feedback.domain.errors import MalformedRequest, TooManyMessages, Unavailable
 from otp_feedback.domain.limits import Windows
 from otp_feedback.domain.policy import Policy
@@ -280,7 +281,7 @@ def already_sent(message: Message, sid: str | None) -> Message:
 
 
 def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None) -> Secret | None:
-    """The secret of a test recipient; None where the number is none.
+    """The secret of a test recipient, in the form under which what is entered is compared; None where it is none.
 
     Raises
     ------
@@ -292,7 +293,7 @@ def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None
         return None
     if action in {Action.LINK, Action.REPLY}:
         raise MalformedRequest("to", "is a test recipient, which takes the actions code, password and caller alone")
-    return given or Secret(code)
+    return given or canonical(action, Secret(code))
 
 
 def _send_holder(verification: Verification, number: int) -> str:
