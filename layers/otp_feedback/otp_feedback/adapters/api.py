@@ -85,9 +85,10 @@ SentSid = Annotated[
 Locale = Annotated[
     str,
     Meta(
-        max_length=35,
-        description="The language of the text, as a BCP 47 tag; without it the number's country decides.",
-        examples=["de"],
+        max_length=128,
+        description="The language of the text: a BCP 47 tag, as devices write it (`de_DE.UTF-8`), too. Of several with "
+        "commas between, `th, en`, the first that there is a text in counts. Without it the number's country decides.",
+        examples=["de", "th, en"],
     ),
 ]
 TemplateName = Annotated[

@@ -20,7 +20,7 @@ from otp_feedback.domain.secret import (
     link_id,
 )
 from otp_feedback.domain.senders import is_whatsapp
-from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, render
+from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, preferred_tag, render
 from otp_feedback.domain.verification import Action, Message, Verification
 from otp_feedback.usecases.ports import (
     Clock,
@@ -333,6 +333,26 @@ def choose_template(policy: Policy, name: str | None, action: Action) -> Templat
     return template
 
 
+def choose_locale(policy: Policy, template: str | None, action: Action, locale: str | None) -> str | None:
+    """What is kept of the locale that a caller asks for: one tag, for the record must stay small.
+
+    Raises
+    ------
+    MalformedRequest
+        The template or the locale cannot be used.
+    """
+    if locale is None:
+        return None
+    try:
+        return preferred_tag(action.value, locale, choose_template(policy, template, action))
+    except UnsupportedLocale:
+        raise _unsupported_locale() from None
+
+
+def _unsupported_locale() -> MalformedRequest:
+    return MalformedRequest("locale", 'must be a language that there are texts in, or several such as "th, en"')
+
+
 def compose(
     policy: Policy, verification: Verification, message: Message, secret: Secret | None, country: str, base_url: str
 ) -> OutgoingMessage:
@@ -351,7 +371,7 @@ def compose(
     try:
         language = choose_language(action.value, verification.locale or policy.language, country, template)
     except UnsupportedLocale:
-        raise MalformedRequest("locale", "must be a BCP 47 tag of a language that there are texts in") from None
+        raise _unsupported_locale() from None
     link = ""
     if action is Action.LINK and secret is not None:
         link = f"{base_url}/confirm?id={link_id(verification_id, number, secret)}"
