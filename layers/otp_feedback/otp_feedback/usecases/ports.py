@@ -251,7 +251,15 @@ class CreateRefused:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Twilio provably never acted on the request; asking again is safe."""
+    """Twilio provably never acted on the request; asking again is safe.
+
+    Parameters
+    ----------
+    code
+        Twilio's error code, where it refused the credentials or the account.
+    """
+
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -408,9 +408,9 @@ def _send(
             journal.note(send="rejected", twilio_code=code)
             _store(out, verification_id, message.number, Delivery.REJECTED, journal, error_code=code)
             raise problem_for(code)
-        case NotSent():
+        case NotSent(code):
             journal.count("SendFailed")
-            journal.note(send="not-sent")
+            journal.note(send="not-sent", twilio_code=code)
             return None
 
 
