@@ -365,7 +365,8 @@ class DynamoDBStore:
             {":ttl": ttl, ":due": Feedback.DUE.value},
         )
 
-    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
+    def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
+        start = {"ExclusiveStartKey": typed(_index_key(after))} if after is not None else {}
         answer = self._call(
             self._client.query,
             IndexName=INDEX,
@@ -373,6 +374,7 @@ class DynamoDBStore:
             ExpressionAttributeNames={"#shard": "feedback_shard", "#due_at": "feedback_due_at"},
             ExpressionAttributeValues=typed({":shard": shard, ":now": now}),
             Limit=limit,
+            **start,
         )
         return [
             DueReport(fields["pk"].removeprefix("V#"), shard, int(fields["feedback_due_at"]))
@@ -565,6 +567,15 @@ def _own_or_refused[T](
 def _binding(item: Item) -> tuple[str, int]:
     fields = plain(item)
     return fields["v"], int(fields["n"])
+
+
+def _index_key(entry: DueReport) -> dict[str, Any]:
+    """Where an entry stands in the index; it need not stand there any more."""
+    return {
+        "pk": verification_key(entry.verification_id),
+        "feedback_shard": entry.shard,
+        "feedback_due_at": entry.due_at,
+    }
 
 
 def _in_list(name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:

@@ -190,8 +190,8 @@ class Store(Protocol):
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
         """Take a record out of the outbox in which no message's feedback is due."""
 
-    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
-        """The shard's entries that are due, oldest first."""
+    def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
+        """The shard's entries that are due, oldest first, from behind `after` on; they may be out of date."""
 
     def lease_shard(self, shard: int, holder: str, now: int, until: int) -> bool:
         """Take a shard of the outbox for oneself until `until`, or until it is given back; False where it is taken."""
