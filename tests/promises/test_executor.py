@@ -182,7 +182,7 @@ def counted(draw: st.DrawFn, prefix: str) -> tuple[bytes, dict[str, Any] | None]
 
 def _confirmings() -> st.SearchStrategy[Confirming]:
     numbered = st.none() | st.integers(1, 3)
-    return st.builds(Confirming, numbered, st.none() | macs, actions, st.sampled_from(Proof))
+    return st.builds(Confirming, numbered, st.none() | macs, actions, st.sampled_from(Proof), st.integers(1, 3))
 
 
 actions = st.frozensets(st.sampled_from(Action), min_size=1)

@@ -183,6 +183,7 @@ class DynamoDBStore:
         return None
 
     def delete_unsent(self, verification_id: str, writer: str) -> None:
+        """Where something was built on it, it stays, with a message that nobody can confirm by."""
         try:
             self._call(
                 self._client.delete_item,
@@ -192,7 +193,7 @@ class DynamoDBStore:
                 ExpressionAttributeValues=typed({":writer": writer, ":pending": State.PENDING.value, ":zero": 0}),
             )
         except ConditionFailed:
-            return
+            self._refuse_unsent(verification_id, 1, "#wb", writer)
 
     def read(self, verification_id: str) -> Verification | None:
         item = self._get(verification_key(verification_id))
@@ -211,11 +212,25 @@ class DynamoDBStore:
         )
 
     def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
-        self._update_if_possible(
+        """Where a later message was added, it stays, so that the numbers have no gap, and nobody can confirm by it."""
+        removed = self._update_if_possible(
             verification_key(verification_id),
             "REMOVE #ms.#n",
-            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending",
+            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending "
+            f"AND attribute_not_exists(#ms.#{number + 1})",
             {":writer": writer, ":pending": State.PENDING.value, ":sending": int(Delivery.SENDING)},
+            number=number,
+        )
+        if not removed:
+            self._refuse_unsent(verification_id, number, "#ms.#n.#w", writer)
+
+    def _refuse_unsent(self, verification_id: str, number: int, written_by: str, writer: str) -> None:
+        """Mark a message as never sent; its Idempotency-Key is free again."""
+        self._update_if_possible(
+            verification_key(verification_id),
+            "SET #ms.#n.#d = :rejected REMOVE #ms.#n.#i",
+            f"{written_by} = :writer AND #ms.#n.#d = :sending",
+            {":writer": writer, ":sending": int(Delivery.SENDING), ":rejected": int(Delivery.REJECTED)},
             number=number,
         )
 
@@ -283,9 +298,10 @@ class DynamoDBStore:
         else:
             conditions += ["#at < #mx", "#ms.#n.#d <> :rejected"]
             values[":rejected"] = int(Delivery.REJECTED)
+        number = confirming.message or confirming.only
         if confirming.message is None:
-            conditions.append("attribute_not_exists(#ms.#2)")
-        number = confirming.message or 1
+            conditions += [_never_sent(other) for other in (1, 2, 3) if other != number]
+            values[":rejected"] = int(Delivery.REJECTED)
         values |= {
             ":pending": State.PENDING.value,
             ":confirmed": State.CONFIRMED.value,
@@ -581,6 +597,10 @@ def _index_key(entry: DueReport) -> dict[str, Any]:
 def _in_list(name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:
     placeholders = {f":{name}{index}": value for index, value in enumerate(values)}
     return f"#{name} IN ({', '.join(placeholders)})", dict(placeholders)
+
+
+def _never_sent(number: int) -> str:
+    return f"(attribute_not_exists(#ms.#{number}) OR #ms.#{number}.#d = :rejected)"
 
 
 def _not_due(number: int) -> str:

@@ -67,19 +67,22 @@ class Confirming:
     Parameters
     ----------
     message
-        The number of the message that was acted on; None for the only one.
+        The number of the message that was acted on; None for the only one that was not refused.
     mac
         What that message must still carry; None where nothing was compared.
     actions
         Actions that this way in confirms.
     proof
         What the confirmation proves.
+    only
+        Where none was named, the number of the one that is taken for the only one that was not refused.
     """
 
     message: int | None
     mac: Mac | None
     actions: frozenset[Action]
     proof: Proof
+    only: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Store(Protocol):
         """Write a new record; `ttl` in epoch seconds."""
 
     def delete_unsent(self, verification_id: str, writer: str) -> None:
-        """Take back a record just written, where provably no message was created."""
+        """Take back a record just written, where provably no message was created; refuse it where it was used since."""
 
     def read(self, verification_id: str) -> Verification | None:
         """The record, consistently."""
@@ -148,7 +151,7 @@ class Store(Protocol):
         """Add the next message to a pending verification."""
 
     def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
-        """Take back a message just added, where provably it was not created."""
+        """Take back a message just added, where provably it was not created; refuse it where another followed."""
 
     def advance_message(
         self,
