@@ -193,6 +193,7 @@ class Executor:
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
         Limit: int,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         if IndexName != INDEX:
             raise Refusal("The table does not have the specified index: " + IndexName)
@@ -200,7 +201,10 @@ class Executor:
         hashes = [value for value in ExpressionAttributeValues.values() if int(value["N"]) in self._index]
         entries = self._index[int(hashes[0]["N"])] if hashes else {}
         found = []
+        start = (int(ExclusiveStartKey[INDEX_RANGE]["N"]), _key_of(ExclusiveStartKey)) if ExclusiveStartKey else ()
         for key in sorted(entries, key=lambda each: (entries[each], each)):
+            if (entries[key], key) <= start:
+                continue
             item = self._items[key]
             if plan.holds(item, ExpressionAttributeValues):
                 found.append({name: item[name] for name in (KEY, INDEX_HASH, INDEX_RANGE)})
