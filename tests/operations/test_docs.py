@@ -38,6 +38,15 @@ def test_links_lead_to_files(page):
         assert (PROJECT / "docs" / target).exists(), target
 
 
+def test_every_row_belongs_to_a_table():
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    blocks = [block for page in pages for block in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE)]
+    assert blocks
+    for block in blocks:
+        rows = block.splitlines()
+        assert re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", rows[min(1, len(rows) - 1)]), rows[0]
+
+
 def test_every_kind_of_record_is_told_of():
     keys = set(
         re.findall(

@@ -28,6 +28,8 @@ OTHER = {
 }
 """Second values of the texts that can be anything; those of a choice or a number are found."""
 
+TARGET = re.compile(r"(\w+)(?:\.Arn)?(?:/invocations)?\Z")
+
 
 def second_value(name):
     parameter = source()["Parameters"][name]
@@ -67,7 +69,7 @@ def invoked(stack):
     rules = [each for each in stack.values() if each["Type"] == "AWS::Events::Rule"]
     arns = [target["Arn"] for rule in rules for target in rule["Targets"]]
     output = next(references(expanded()["Outputs"]["SendFunctionArn"]))
-    found = {re.search(r"(\w+)(\.Arn)?(/invocations)?\Z", each)[1] for each in [*uris, *arns, output]}
+    found = {name for each in [*uris, *arns, output] for name in TARGET.findall(each)}
     assert found
     return found
 
