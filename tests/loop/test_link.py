@@ -88,11 +88,36 @@ def test_tapping_confirms_once_and_reports_once(loop: Loop):
     view = loop.view(started.verification_id)
     assert (view["status"], view["proof"], view["message"]) == ("confirmed", "secret", 1)
     with loop.unchanged():
-        again = loop.tap(link)
-    assert again.status_code == 400
+        loop.tap(link)
     loop.report_due()
     assert len(loop.reports(started.sid)) == 1
     assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_whoever_holds_the_very_link_that_confirmed_is_shown_success_again(loop: Loop):
+    """A double tap, a reload, the back button; after its expiry, too."""
+    started = loop.started("link")
+    link = loop.link_id(started.to)
+    first = loop.tap(link)
+    for wait_s in (0, 601):
+        loop.advance(wait_s)
+        with loop.unchanged(), loop.watching() as calls:
+            again = loop.tap(link)
+        assert (again.status_code, again.text) == (200, first.text)
+        assert [call for call in calls if not call.startswith("secretsmanager")] == ["dynamodb:UpdateItem"]
+    assert loop.view(started.verification_id)["attempts_left"] == 4
+
+
+def test_another_link_of_a_confirmed_verification_is_refused_as_ever(loop: Loop):
+    started = loop.started("link")
+    first = loop.link_id(started.to)
+    loop.advance(31)
+    loop.another(started.verification_id)
+    second = loop.link_id(started.to)
+    assert loop.tap(second).status_code == 200
+    with loop.unchanged():
+        answers = [loop.tap(first), loop.tap(forged_link_id(started.verification_id))]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(400, loop.tap("").text)}
 
 
 def test_the_page_posts_the_id_that_it_was_opened_with(loop: Loop):
@@ -109,10 +134,12 @@ def test_a_link_works_whatever_is_wrong_with_its_id_in_one_way(loop: Loop):
     started = loop.started("link")
     link = loop.link_id(started.to)
     loop.tap(link)
+    canceled = loop.started("link")
+    loop.cancel(canceled.verification_id)
     expired = loop.started("link")
     loop.advance(601)
     answers = [
-        loop.tap(link),
+        loop.tap(loop.link_id(canceled.to)),
         loop.tap(loop.link_id(expired.to)),
         loop.tap(forged_link_id(started.verification_id)),
         loop.tap(forged_link_id("A" * 22)),
