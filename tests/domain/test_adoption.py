@@ -3,7 +3,7 @@
 import pytest
 
 from otp_feedback.domain.adoption import CREATED_WITHIN_MS, carries_secret, may_have_been_created
-from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
+from otp_feedback.domain.secret import Keys, Secret, decode_id, encode_id, link_id
 from otp_feedback.domain.verification import Message
 
 KEYS = Keys.derive("r" * 32)
@@ -63,6 +63,14 @@ def test_the_code_of_another_message_or_verification_is_not_ours():
 
 def test_a_link_is_found_by_the_secret_in_its_id():
     assert carries(f"Tap https://acme.example/confirm?id={link_id(OURS, 2, LINK)} to confirm", LINK)
+
+
+def test_a_link_of_before_is_found_as_well():
+    raw = decode_id(OURS)
+    assert raw
+    assert carries(
+        f"Tap https://acme.example/confirm?id={encode_id(raw + bytes([2]) + bytes.fromhex(LINK.reveal()))}", LINK
+    )
 
 
 def test_the_link_of_another_verification_is_not_ours():

@@ -21,7 +21,7 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
 from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.secret import Secret, parse_link_id
 from otp_feedback.domain.verification import Feedback, Proof, State, Verification
 from otp_feedback.usecases import confirm as real_confirm
 from otp_feedback.usecases import deliver as real_deliver
@@ -284,6 +284,17 @@ def report_then_confirm(inbound: Inbound, verification_id: str, guess: Secret, j
         if sid is not None:
             inbound.reporting.twilio.post_feedback(sid, 1.0)
     return real_confirm.check(inbound, verification_id, guess, journal)
+
+
+def links_compared_after_the_end(inbound: Inbound, link: str, journal: Journal) -> Verification:
+    """Whatever has ended is compared with a link, with all of its messages, and no attempt is taken."""
+    parsed = parse_link_id(link)
+    verification = inbound.reporting.store.read(parsed[0]) if parsed is not None else None
+    if parsed is not None and verification is not None and verification.state is not State.PENDING:
+        if inbound.vault.keys().matching(verification.verification_id, verification.macs, parsed[1]):
+            return verification
+        raise UnknownVerification
+    return real_confirm.confirm_link(inbound, link, journal)
 
 
 class _SendingFirst:

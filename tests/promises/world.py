@@ -461,11 +461,13 @@ class World:
     def note_comparison(self, verification_id: str, macs: Mapping[int, Mac], guess: str, found: frozenset[int]) -> None:
         """A guess is compared with a verification's messages."""
         ledger = self.ledger
-        ledger.comparisons[verification_id] += 1
         right = {number for number, mac in macs.items() if self.secret_of.get(mac.digest) == guess}
-        ledger.acted |= {(verification_id, number) for number in right}
         if found != right:
             self.broke("10: a secret was not recognised, or another was")
+        if self._needs_no_attempt(verification_id, macs):
+            return
+        ledger.comparisons[verification_id] += 1
+        ledger.acted |= {(verification_id, number) for number in right}
         item = self.table.peek(verification_key(verification_id))
         if item is None:
             return
@@ -473,6 +475,16 @@ class World:
             self.broke("2: more comparisons than attempts")
         if ledger.comparisons[verification_id] > int(item["at"]["N"]):
             self.broke("3: a comparison whose attempt was not stored before")
+
+    def _needs_no_attempt(self, verification_id: str, macs: Mapping[int, Mac]) -> bool:
+        """Whether a link is compared with the message that confirmed, and with no other."""
+        item = self.table.peek(verification_key(verification_id))
+        if item is None or item["ac"]["S"] != Action.LINK or item["st"]["S"] != State.CONFIRMED:
+            return False
+        verification = read_verification(item)
+        assert verification.confirmation is not None
+        number = verification.confirmation.message
+        return macs == {number: verification.messages[number].mac}
 
     def note_create(self, message: OutgoingMessage) -> None:
         """A request to create a message reaches Twilio."""
