@@ -125,7 +125,7 @@ def test_what_was_typed_is_kept_when_it_is_refused(browser: httpx.Client):
     assert 'name="locale" value="&#34;xx&#34;"' in page
     assert 'id="own-secret" name="secret" value="a b"' in page
     page = press(browser, number, "start", action="link", locale="xx")
-    assert result(page) == "Refused: locale must be a BCP 47 tag of a language that there are texts in."
+    assert result(page).startswith("Refused: locale must ")
     assert '<option value="link" selected>' in page
     verification = shown_verification(press(browser, number, "start", action="code"))
     page = press(browser, number, "check", verification=verification, action="code", secret="12 34")

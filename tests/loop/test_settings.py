@@ -60,6 +60,11 @@ def test_a_stack_that_chose_open_confirms_nothing_on_head(contrary: Loop):
     assert loop.view(started.verification_id)["status"] == "pending"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_stack_that_chose_open_answers_what_is_no_link_alike(contrary: Loop, method: str):
+    assert contrary.request(method, "/confirm?id=A").status_code == 400
+
+
 def test_after_a_tap_the_page_goes_to_the_success_url_and_takes_no_id_along(custom: Loop):
     loop = custom
     started = loop.started("link")
