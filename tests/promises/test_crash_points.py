@@ -17,7 +17,7 @@ import pytest
 
 from otp_feedback.domain.verification import Action, State, Status
 from tests.promises.engine import Kill, Watch, calls_of, fingerprint
-from tests.promises.scenarios import SITUATIONS, Situation, situated
+from tests.promises.scenarios import SITUATIONS, Situation, sampled, situated
 from tests.promises.world import RUN_MS, Operation, Process, World, check_promises, check_settled
 
 Recovery = Callable[[Situation, Operation], None]
@@ -107,7 +107,7 @@ def _deaths(situation: Situation, operation: Operation, name: str = "killed") ->
             situation.world.restore(before)
 
 
-@pytest.mark.parametrize(("name", "operation"), OPERATIONS)
+@pytest.mark.parametrize(("name", "operation"), sampled(OPERATIONS))
 def test_a_death_at_any_call_breaks_no_promise(name: str, operation: str):
     here = situated(name)
     act = _operation(here, operation)

@@ -17,6 +17,7 @@ can enter, commutes with everything.
 import itertools
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,7 +141,9 @@ PAIRS_AND_LEAST_ORDERS = {
     "code, last attempt": (105, 2750),
     "link": (105, 2850),
     "reply": (120, 18500),
-    "caller": (120, 3700),
+    "caller": (136, 4400),
+    "two lost": (120, 3600),
+    "two lost at once": (120, 5500),
 }
 
 
@@ -198,6 +201,39 @@ def test_a_message_expires_between_any_two_calls(name: str):
     """The last millisecond passes at any moment, beside a check and one more operation."""
     situation = SITUATIONS["code, expiring"](World(slack_ms=1))
     explore(situation.world, [*_participants(situation, ["check right", name]), tick(1)])
+
+
+APART_MS = 1000
+APART = [
+    ("code", ("check right", "retry")),
+    ("code", ("start", "start")),
+    ("code, owing", ("retry", "retry")),
+    ("code, expiring", ("check right", "check right")),
+    ("code, expiring", ("check right", "another")),
+    ("code, expiring", ("check right", "retry")),
+    ("code, expiring", ("caller's word", "check right")),
+    ("reply", ("reply", "same reply again")),
+]
+
+
+@pytest.mark.parametrize("ahead", ["first", "second"])
+@pytest.mark.parametrize(("name", "names"), APART)
+def test_clocks_that_are_a_second_apart(name: str, names: tuple[str, str], ahead: str):
+    """For one of two processes a message may have expired, or a report fallen due, that for the other has not."""
+    situation = SITUATIONS[name](World(slack_ms=APART_MS))
+    one, other = _participants(situation, names)
+    if ahead == "first":
+        explore(situation.world, [replace(one, ahead_ms=APART_MS), other])
+    else:
+        explore(situation.world, [one, replace(other, ahead_ms=APART_MS)])
+
+
+@pytest.mark.parametrize("names", [("retry", "retry"), ("check right", "retry"), ("check late", "retry")])
+def test_an_index_that_is_one_query_behind(names: tuple[str, str]):
+    """It still shows what was reported, and not yet what has fallen due: each report is made once all the same."""
+    situation = SITUATIONS["code, owing"](World())
+    situation.world.table.behind = True
+    explore(situation.world, _participants(situation, names))
 
 
 def test_what_was_judged_late_while_a_confirmation_is_under_way_stays_late():
