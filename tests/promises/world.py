@@ -691,7 +691,10 @@ class World:
         if "s" in message:
             if message["s"]["S"] not in self.ledger.refused:
                 self.broke("5: given up, though Twilio refused nothing")
-        elif int(message["d"]["N"]) != Delivery.REJECTED and self.now < int(message["c"]["N"]) + SEARCHED_FOR_MS:
+        elif (
+            int(message["d"]["N"]) != Delivery.REJECTED
+            and self.now + self.slack_ms < int(message["c"]["N"]) + SEARCHED_FOR_MS
+        ):
             self.broke("5: given up, though the SID could still come")
 
 
