@@ -31,7 +31,7 @@ OPERATIONS = [
     for operation in (*situated(name).operations, *situated(name).troubled)
     if operation != "erase"
 ]
-LEAST_THROTTLED = 1500
+LEAST_THROTTLED = 2190
 
 OUTAGE_MS = 6 * 3_600_000
 WORKERS = 20
