@@ -193,6 +193,25 @@ def test_a_message_that_twilio_refused_is_refused_again_without_asking(loop: Loo
     assert (again.status_code, again.text) == (first.status_code, first.text)
 
 
+def test_a_message_that_never_went_out_is_a_conflict_once_its_request_is_over(loop: Loop, key: str):
+    """Neither the record's write nor its undo is answered; no callback will ever come."""
+    to = fresh_number()
+
+    def fail(name: str, phase: str) -> None:
+        if (name, phase) in {("dynamodb:PutItem", "after"), ("dynamodb:DeleteItem", "before")}:
+            raise ConnectionAbortedError
+
+    with loop.stack.observing(fail):
+        assert problem_of(loop.start(to, key=key)) == "unavailable"
+    assert loop.start(to, key=key).json()["message"] == {"number": 1, "status": "unknown"}
+    loop.advance(28)
+    with loop.unchanged():
+        again = loop.start(to, key=key)
+    assert (again.status_code, problem_of(again)) == (409, "idempotency-conflict")
+    assert loop.messages(to) == []
+    assert slots_taken(loop, to) == 0
+
+
 def test_an_unanswered_message_is_not_sent_again_under_the_same_key(loop: Loop, key: str):
     to = fresh_number()
     loop.fault("create_message", "status", status=500)

@@ -288,6 +288,25 @@ def test_a_message_that_never_reached_twilio_gives_its_slot_and_its_key_back(loo
     assert len(loop.messages(to)) == 1
 
 
+@pytest.mark.parametrize("status", [401, 403])
+def test_refused_credentials_are_no_refused_message(loop: Loop, status: int):
+    """An expired key: all is given back, so that the same request goes out as soon as the key is right."""
+    to, key = fresh_number(), f"credentials-{status}"
+    loop.fault("create_message", "status", status=status)
+    refused = loop.start(to, key=key)
+    assert (refused.status_code, problem_of(refused)) == (503, "unavailable")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert len(loop.rest_calls()) == 1
+    assert [pk for pk in loop.scan() if pk.startswith("V#")] == []
+    verification_id = loop.start(to, key=key).json()["verification_id"]
+    loop.advance(31)
+    loop.fault("create_message", "status", status=status)
+    assert loop.another(verification_id).status_code == 503
+    assert [message["number"] for message in loop.view(verification_id)["messages"]] == [1]
+    assert loop.another(verification_id).json()["message"]["number"] == 2
+    assert len(loop.messages(to)) == 2
+
+
 def test_nothing_is_sent_where_the_record_cannot_be_written(loop: Loop):
     def refuse(name: str, phase: str) -> None:
         if (name, phase) == ("dynamodb:PutItem", "before"):

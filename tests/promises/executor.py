@@ -204,6 +204,7 @@ class Executor:
         ExpressionAttributeNames: Mapping[str, str],  # noqa: N803
         ExpressionAttributeValues: Mapping[str, Value],  # noqa: N803
         Limit: int,  # noqa: N803
+        ExclusiveStartKey: Item | None = None,  # noqa: N803
     ) -> dict[str, Any]:
         if IndexName != INDEX:
             raise Refusal("The table does not have the specified index: " + IndexName)
@@ -217,7 +218,10 @@ class Executor:
         if self.behind:
             entries, items = self._as_before(shard)
         found = []
+        start = (int(ExclusiveStartKey[INDEX_RANGE]["N"]), _key_of(ExclusiveStartKey)) if ExclusiveStartKey else ()
         for key in sorted(entries, key=lambda each: (entries[each], each)):
+            if (entries[key], key) <= start:
+                continue
             item = items[key]
             if plan.holds(item, ExpressionAttributeValues):
                 found.append({name: item[name] for name in (KEY, INDEX_HASH, INDEX_RANGE)})

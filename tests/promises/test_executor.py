@@ -106,6 +106,7 @@ def both() -> Iterator[Both]:
         yield Both(engine.client, Executor(TABLE))
 
 
+shards = st.integers(0, 15)
 digests = st.sampled_from([b"\1" * 32, b"\2" * 32])
 times = st.sampled_from([NOW - DAY_MS - 1, NOW - HOUR_MS - 1, NOW - 31_000, NOW - 1, NOW, NOW + 1, NOW + 600_000])
 writers = st.sampled_from([WRITER, OTHER_WRITER])
@@ -181,7 +182,7 @@ def counted(draw: st.DrawFn, prefix: str) -> tuple[bytes, dict[str, Any] | None]
 
 def _confirmings() -> st.SearchStrategy[Confirming]:
     numbered = st.none() | st.integers(1, 3)
-    return st.builds(Confirming, numbered, st.none() | macs, actions, st.sampled_from(Proof))
+    return st.builds(Confirming, numbered, st.none() | macs, actions, st.sampled_from(Proof), st.integers(1, 3))
 
 
 actions = st.frozensets(st.sampled_from(Action), min_size=1)
@@ -242,6 +243,14 @@ def _postponements(draw: st.DrawFn) -> tuple[dict[str, Any] | None, list[Any]]:
 
 
 @st.composite
+def _pages(draw: st.DrawFn) -> tuple[None, list[Any]]:
+    """From the first entry on, and from behind one that may stand in the index no more."""
+    shard, after = draw(shards), encode_id(draw(st.integers(0, 2**128 - 1)).to_bytes(16))
+    last = DueReport(after, shard, draw(times))
+    return None, [(shard, NOW + DAY_MS, 1000), (shard, NOW + DAY_MS, 1000, last)]
+
+
+@st.composite
 def _releases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
     """A shard that somebody leases, and those who give it back."""
     shard = draw(st.integers(0, 3))
@@ -250,7 +259,6 @@ def _releases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
 
 
 numbered = st.integers(1, 3)
-shards = st.integers(0, 15)
 CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "reserve_send": _on_counted("R", st.just("V#1"), times, limits, writers),
     "release_send": _on_counted("R", writers),
@@ -282,7 +290,7 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "cancel": _on_record(writers),
     "settle_feedback": _settlings(),
     "leave_outbox": _on_record(st.just(NOW // 1000)),
-    "due_reports": _on_shard(shards, times, st.just(1000)),
+    "due_reports": _pages(),
     "lease_shard": _on_shard(st.integers(0, 3), writers, times, times),
     "release_shard": _releases(),
     "postpone": _postponements(),

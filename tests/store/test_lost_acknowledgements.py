@@ -205,6 +205,15 @@ def test_a_message_is_taken_back_once(case: Case):
     assert set(after.messages) == {1}
 
 
+def test_a_message_that_another_followed_is_refused_once(case: Case):
+    case.store.add_message(case.verification_id, a_message(2), "mine")
+    case.store.add_message(case.verification_id, a_message(3), "other")
+    case.forgetful.remove_unsent_message(case.verification_id, 2, "mine")
+    after = case.store.read(case.verification_id)
+    assert after
+    assert [each.delivery for each in after.messages.values()][1:] == [Delivery.REJECTED, Delivery.SENDING]
+
+
 def test_a_record_is_taken_back_once(client: Any, store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
     DynamoDBStore(Forgetful(client), TABLE).delete_unsent(verification_id, "writer-of-it")

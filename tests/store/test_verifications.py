@@ -111,7 +111,9 @@ def test_a_record_that_was_used_meanwhile_is_not_taken_back(store: DynamoDBStore
         case _:
             store.cancel(verification_id, "w1")
     store.delete_unsent(verification_id, "writer-of-it")
-    assert store.read(verification_id) is not None
+    kept_on = store.read(verification_id)
+    assert kept_on
+    assert kept_on.messages[1].delivery is Delivery.REJECTED
 
 
 # Another message.
@@ -146,6 +148,32 @@ def test_an_added_message_is_taken_back_by_its_writer_alone_and_only_before_it_w
     store.advance_message(verification_id, 2, Delivery.ACCEPTED, NOW, sid("b"))
     store.remove_unsent_message(verification_id, 2, "w3")
     assert numbers_of(store, verification_id) == {1, 2}
+
+
+@pytest.mark.parametrize("idempotency", [None, b"i" * 24])
+def test_a_message_that_another_followed_is_refused_in_its_place(
+    store: DynamoDBStore, kept: Kept, idempotency: bytes | None
+):
+    verification_id = kept(a_verification())
+    store.add_message(verification_id, a_message(2, idempotency=idempotency), "w1")
+    store.add_message(verification_id, a_message(3), "w2")
+    store.remove_unsent_message(verification_id, 2, "w2")
+    before = store.read(verification_id)
+    assert before
+    assert before.messages[2].delivery is Delivery.SENDING
+    store.remove_unsent_message(verification_id, 2, "w1")
+    after = store.read(verification_id)
+    assert after
+    assert after.messages == {**before.messages, 2: a_message(2, delivery=Delivery.REJECTED)}
+
+
+def test_a_message_that_was_sent_is_neither_taken_back_nor_refused(store: DynamoDBStore, kept: Kept):
+    verification_id = kept(a_verification())
+    for number, writer in ((2, "w1"), (3, "w2")):
+        store.add_message(verification_id, a_message(number), writer)
+    sent = succeeded(store.advance_message(verification_id, 2, Delivery.ACCEPTED, NOW, sid("b")))
+    store.remove_unsent_message(verification_id, 2, "w1")
+    assert store.read(verification_id) == sent
 
 
 def numbers_of(store: DynamoDBStore, verification_id: str) -> set[int]:
@@ -319,9 +347,30 @@ def test_a_word_that_names_no_message_confirms_the_only_one(store: DynamoDBStore
     kept(only)
     confirmed = succeeded(store.confirm(only.verification_id, word, NOW, DUE_AT, "w1"))
     assert confirmed.confirmation == Confirmation(NOW, 1, Proof.CALLER)
-    two = a_sent_verification(1, 2, action=Action.CALLER)
-    kept(two)
-    assert refused(store.confirm(two.verification_id, word, NOW, DUE_AT, "w1")) == two
+
+
+@pytest.mark.parametrize("numbers", [(1, 2), (1, 3), (1, 2, 3)], ids=str)
+def test_a_word_that_names_no_message_confirms_none_of_several(
+    store: DynamoDBStore, kept: Kept, numbers: tuple[int, ...]
+):
+    """They are counted: records of earlier versions may have a gap in their numbers."""
+    several = a_sent_verification(*numbers, action=Action.CALLER)
+    kept(several)
+    for only in numbers:
+        word = Confirming(None, None, frozenset({Action.CALLER}), Proof.CALLER, only)
+        assert refused(store.confirm(several.verification_id, word, NOW, DUE_AT, "w1")) == several
+
+
+@pytest.mark.parametrize("only", [1, 2, 3])
+def test_a_word_that_names_no_message_confirms_the_only_one_that_was_not_refused(
+    store: DynamoDBStore, kept: Kept, only: int
+):
+    messages = {n: a_message(n, delivery=Delivery.SENT if n == only else Delivery.REJECTED) for n in (1, 2, 3)}
+    verification_id = kept(a_verification(action=Action.CALLER, messages=messages))
+    for number in (1, 2, 3):
+        word = Confirming(None, None, frozenset({Action.CALLER}), Proof.CALLER, number)
+        written = store.confirm(verification_id, word, NOW, DUE_AT, f"w{number}")
+        assert isinstance(written, Verification) is (number == only)
 
 
 def test_nothing_is_confirmed_where_there_is_no_record(store: DynamoDBStore, raw: Raw):

@@ -8,6 +8,7 @@ import pytest
 from otp_feedback.adapters import aws
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
+from otp_feedback.usecases.sending import REQUEST_ENDS_MS
 from tests.template.expanded import FUNCTIONS, ROOT, choose, environment, resources, source
 
 SETTINGS = {
@@ -150,6 +151,10 @@ def test_a_function_runs_on_the_chosen_processor_with_both_layers(function):
 def test_a_function_ends_before_whoever_waits_for_it(function):
     waits = 15 if function == "TrackDeliveryFunction" else 30
     assert resources("AWS::Lambda::Function")[function]["Timeout"] < waits
+
+
+def test_what_a_sending_request_has_not_sent_when_its_function_ends_is_never_sent():
+    assert resources("AWS::Lambda::Function")["SendOtpFunction"]["Timeout"] * 1000 == REQUEST_ENDS_MS
 
 
 @pytest.mark.parametrize("name", ["Send", "Confirm", "Track"])

@@ -183,6 +183,7 @@ class DynamoDBStore:
         return None
 
     def delete_unsent(self, verification_id: str, writer: str) -> None:
+        """Where something was built on it, it stays, with a message that nobody can confirm by."""
         try:
             self._call(
                 self._client.delete_item,
@@ -192,7 +193,7 @@ class DynamoDBStore:
                 ExpressionAttributeValues=typed({":writer": writer, ":pending": State.PENDING.value, ":zero": 0}),
             )
         except ConditionFailed:
-            return
+            self._refuse_unsent(verification_id, 1, "#wb", writer)
 
     def read(self, verification_id: str) -> Verification | None:
         item = self._get(verification_key(verification_id))
@@ -211,11 +212,25 @@ class DynamoDBStore:
         )
 
     def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
-        self._update_if_possible(
+        """Where a later message was added, it stays, so that the numbers have no gap, and nobody can confirm by it."""
+        removed = self._update_if_possible(
             verification_key(verification_id),
             "REMOVE #ms.#n",
-            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending",
+            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending "
+            f"AND attribute_not_exists(#ms.#{number + 1})",
             {":writer": writer, ":pending": State.PENDING.value, ":sending": int(Delivery.SENDING)},
+            number=number,
+        )
+        if not removed:
+            self._refuse_unsent(verification_id, number, "#ms.#n.#w", writer)
+
+    def _refuse_unsent(self, verification_id: str, number: int, written_by: str, writer: str) -> None:
+        """Mark a message as never sent; its Idempotency-Key is free again."""
+        self._update_if_possible(
+            verification_key(verification_id),
+            "SET #ms.#n.#d = :rejected REMOVE #ms.#n.#i",
+            f"{written_by} = :writer AND #ms.#n.#d = :sending",
+            {":writer": writer, ":sending": int(Delivery.SENDING), ":rejected": int(Delivery.REJECTED)},
             number=number,
         )
 
@@ -283,9 +298,10 @@ class DynamoDBStore:
         else:
             conditions += ["#at < #mx", "#ms.#n.#d <> :rejected"]
             values[":rejected"] = int(Delivery.REJECTED)
+        number = confirming.message or confirming.only
         if confirming.message is None:
-            conditions.append("attribute_not_exists(#ms.#2)")
-        number = confirming.message or 1
+            conditions += [_never_sent(other) for other in (1, 2, 3) if other != number]
+            values[":rejected"] = int(Delivery.REJECTED)
         values |= {
             ":pending": State.PENDING.value,
             ":confirmed": State.CONFIRMED.value,
@@ -365,7 +381,8 @@ class DynamoDBStore:
             {":ttl": ttl, ":due": Feedback.DUE.value},
         )
 
-    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
+    def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
+        start = {"ExclusiveStartKey": typed(_index_key(after))} if after is not None else {}
         answer = self._call(
             self._client.query,
             IndexName=INDEX,
@@ -373,6 +390,7 @@ class DynamoDBStore:
             ExpressionAttributeNames={"#shard": "feedback_shard", "#due_at": "feedback_due_at"},
             ExpressionAttributeValues=typed({":shard": shard, ":now": now}),
             Limit=limit,
+            **start,
         )
         return [
             DueReport(fields["pk"].removeprefix("V#"), shard, int(fields["feedback_due_at"]))
@@ -567,9 +585,22 @@ def _binding(item: Item) -> tuple[str, int]:
     return fields["v"], int(fields["n"])
 
 
+def _index_key(entry: DueReport) -> dict[str, Any]:
+    """Where an entry stands in the index; it need not stand there any more."""
+    return {
+        "pk": verification_key(entry.verification_id),
+        "feedback_shard": entry.shard,
+        "feedback_due_at": entry.due_at,
+    }
+
+
 def _in_list(name: str, values: Sequence[str]) -> tuple[str, dict[str, Any]]:
     placeholders = {f":{name}{index}": value for index, value in enumerate(values)}
     return f"#{name} IN ({', '.join(placeholders)})", dict(placeholders)
+
+
+def _never_sent(number: int) -> str:
+    return f"(attribute_not_exists(#ms.#{number}) OR #ms.#{number}.#d = :rejected)"
 
 
 def _not_due(number: int) -> str:

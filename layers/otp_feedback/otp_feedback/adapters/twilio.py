@@ -160,6 +160,9 @@ class TwilioClient:
         Creating is not idempotent: it is tried again only where Twilio provably did not act, because nothing was sent
         or the answer was 429 ("never processed", https://www.twilio.com/docs/api/errors/20429). After anything else
         that is no clear answer it is unknown whether there is a message (https://www.twilio.com/docs/api/errors/20500).
+        401 and 403 refuse the credentials or the account before the message is looked at, so nothing was sent
+        (https://www.twilio.com/docs/api/errors/20003, https://www.twilio.com/docs/api/errors/20403); asking again at
+        once would not help.
         https://www.twilio.com/docs/messaging/api/message-resource
 
         Parameters
@@ -316,11 +319,19 @@ def _never_acted(answer: _Answer | _NoAnswer) -> bool:
 def _create_outcome(answer: _Answer | _NoAnswer) -> CreateOutcome:
     if isinstance(answer, _NoAnswer) or answer.status >= 500 or answer.status == HTTPStatus.REQUEST_TIMEOUT:
         return SendUnknown()
+    if _refuses_credentials(answer):
+        return NotSent(answer.code)
     if answer.status < 300:
         sid = answer.document.get("sid")
         return Created(sid) if isinstance(sid, str) and MESSAGE_SID.fullmatch(sid) else SendUnknown()
     # A redirect, too, says that the request was not fulfilled (RFC 9110, 15.4), and a wrong base URL must be noticed.
     return CreateRefused(answer.code)
+
+
+def _refuses_credentials(answer: _Answer) -> bool:
+    """A 403 with a code of messaging (21000 to 69999, https://www.twilio.com/docs/api/errors) refuses the message."""
+    about_message = answer.code is not None and 21_000 <= answer.code < 70_000
+    return answer.status == HTTPStatus.UNAUTHORIZED or (answer.status == HTTPStatus.FORBIDDEN and not about_message)
 
 
 def _feedback_outcome(answer: _Answer | _NoAnswer) -> FeedbackOutcome:

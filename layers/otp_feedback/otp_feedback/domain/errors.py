@@ -116,10 +116,13 @@ class WrongAction(Problem):
 
 
 class IdempotencyConflict(Problem):
-    """The Idempotency-Key was used for something else, or its verification has ended."""
+    """The Idempotency-Key was used for something else, its verification has ended, or its message got stuck."""
 
     name = "idempotency-conflict"
-    detail = "The Idempotency-Key was used with another body, or its verification is no longer pending."
+    detail = (
+        "The Idempotency-Key was used with another body, its verification is no longer pending, "
+        "or it is not known whether its message went out. Another key sends a new one."
+    )
 
 
 class Expired(Problem):

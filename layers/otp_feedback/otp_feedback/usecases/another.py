@@ -161,7 +161,7 @@ def _stored_answer(verification: Verification, idempotency: bytes | None, now: i
         if message.idempotency[:KEY_DIGEST_BYTES] == idempotency[:KEY_DIGEST_BYTES]:
             if message.idempotency != idempotency or verification.status_at(now) is not Status.PENDING:
                 raise IdempotencyConflict
-            return answer_again(message, verification.verification_id)
+            return answer_again(message, verification.verification_id, now)
     return None
 
 

@@ -114,7 +114,7 @@ def confirm_by_caller(inbound: Inbound, verification_id: str, number: int | None
     Parameters
     ----------
     number
-        The message that was acted on; None where there is only one.
+        The message that was acted on; None where only one was sent.
 
     Raises
     ------
@@ -136,7 +136,7 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
     keys = inbound.vault.keys()
     written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Refused) and (only := _only_one_sent(written.current, confirming)) is not None:
-        confirming = replace(confirming, message=only)
+        confirming = replace(confirming, only=only)
         written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
     if isinstance(written, Verification):
         return _after_confirming(inbound, keys, written, journal)
@@ -260,10 +260,10 @@ def _missed(reserved: Verification, now: int) -> Problem:
 
 def _only_one_sent(current: Verification | None, confirming: Confirming) -> int | None:
     """The message that was acted on, where none was named and all others were refused by Twilio."""
-    if current is None or confirming.message is not None or len(current.messages) == 1:
+    if current is None or confirming.message is not None:
         return None
     sent = _sent_ones(current, current.messages)
-    return next(iter(sent)) if len(sent) == 1 else None
+    return next(iter(sent - {confirming.only}), None) if len(sent) == 1 else None
 
 
 def _named(current: Verification, number: int | None) -> Message:

@@ -67,19 +67,22 @@ class Confirming:
     Parameters
     ----------
     message
-        The number of the message that was acted on; None for the only one.
+        The number of the message that was acted on; None for the only one that was not refused.
     mac
         What that message must still carry; None where nothing was compared.
     actions
         Actions that this way in confirms.
     proof
         What the confirmation proves.
+    only
+        Where none was named, the number of the one that is taken for the only one that was not refused.
     """
 
     message: int | None
     mac: Mac | None
     actions: frozenset[Action]
     proof: Proof
+    only: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,7 @@ class Store(Protocol):
         """Write a new record; `ttl` in epoch seconds."""
 
     def delete_unsent(self, verification_id: str, writer: str) -> None:
-        """Take back a record just written, where provably no message was created."""
+        """Take back a record just written, where provably no message was created; refuse it where it was used since."""
 
     def read(self, verification_id: str) -> Verification | None:
         """The record, consistently."""
@@ -148,7 +151,7 @@ class Store(Protocol):
         """Add the next message to a pending verification."""
 
     def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
-        """Take back a message just added, where provably it was not created."""
+        """Take back a message just added, where provably it was not created; refuse it where another followed."""
 
     def advance_message(
         self,
@@ -190,8 +193,8 @@ class Store(Protocol):
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
         """Take a record out of the outbox in which no message's feedback is due."""
 
-    def due_reports(self, shard: int, now: int, limit: int) -> Sequence[DueReport]:
-        """The shard's entries that are due, oldest first."""
+    def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
+        """The shard's entries that are due, oldest first, from behind `after` on; they may be out of date."""
 
     def lease_shard(self, shard: int, holder: str, now: int, until: int) -> bool:
         """Take a shard of the outbox for oneself until `until`, or until it is given back; False where it is taken."""
@@ -251,7 +254,15 @@ class CreateRefused:
 
 @dataclass(frozen=True, slots=True)
 class NotSent:
-    """Twilio provably never acted on the request; asking again is safe."""
+    """Twilio provably never acted on the request; asking again is safe.
+
+    Parameters
+    ----------
+    code
+        Twilio's error code, where it refused the credentials or the account.
+    """
+
+    code: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -155,37 +155,51 @@ def retry_due_reports(reporting: Reporting, keys: Callable[[], Keys], run: Run, 
 
     In rounds of one batch for each shard, oldest first, and each minute from another shard on, so that no shard waits
     for another. While its batch is worked on a shard is leased, so that two runs never report the same at once.
+    The index may still show what this run has done: each batch begins behind the one before, and a record is taken up
+    once.
     """
-    seen: set[DueReport] = set()
+    seen: set[str] = set()
     first = reporting.clock() // 60_000 % OUTBOX_SHARDS
-    shards = [(first + offset) % OUTBOX_SHARDS for offset in range(OUTBOX_SHARDS)]
-    while shards and not run.out_of_time():
-        shards = [shard for shard in shards if _take_batch(reporting, keys, shard, run, seen, journal)]
+    turns: dict[int, DueReport | None] = {(first + offset) % OUTBOX_SHARDS: None for offset in range(OUTBOX_SHARDS)}
+    while turns and not run.out_of_time():
+        done = {shard: _take_batch(reporting, keys, shard, turns[shard], run, seen, journal) for shard in turns}
+        turns = {shard: last for shard, last in done.items() if last is not None}
     return len(seen)
 
 
 def _take_batch(
-    reporting: Reporting, keys: Callable[[], Keys], shard: int, run: Run, seen: set[DueReport], journal: Journal
-) -> bool:
-    """Work on a shard's next batch; returns whether there may be another. A store that fails ends the shard's turn."""
+    reporting: Reporting,
+    keys: Callable[[], Keys],
+    shard: int,
+    after: DueReport | None,
+    run: Run,
+    seen: set[str],
+    journal: Journal,
+) -> DueReport | None:
+    """Work on a shard's next batch; returns its last entry, or None where the shard's turn is over.
+
+    A store that fails ends the turn.
+    """
     if run.out_of_time():
-        return False
+        return None
     try:
         store = reporting.store
-        due = [each for each in store.due_reports(shard, reporting.clock(), BATCH) if each not in seen]
+        due = store.due_reports(shard, reporting.clock(), BATCH, after)
         if not due:
-            return False
-        if not store.lease_shard(shard, run.holder, reporting.clock(), run.ends_at):
+            return None
+        fresh = [each for each in due if each.verification_id not in seen]
+        if fresh and not store.lease_shard(shard, run.holder, reporting.clock(), run.ends_at):
             journal.note(leased_elsewhere=shard)
-            return False
-        seen.update(due)
-        run.in_parallel([_task(reporting, keys, each, run, journal) for each in due])
-        store.release_shard(shard, run.holder)
+            return None
+        if fresh:
+            seen.update(each.verification_id for each in fresh)
+            run.in_parallel([_task(reporting, keys, each, run, journal) for each in fresh])
+            store.release_shard(shard, run.holder)
     except Unavailable:
         journal.count("Unavailable")
         journal.note(unavailable_shard=shard)
-        return False
-    return True
+        return None
+    return due[-1]
 
 
 def _task(

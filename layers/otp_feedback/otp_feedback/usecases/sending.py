@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.errors import MalformedRequest, TooManyMessages, Unavailable
+from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, TooManyMessages, Unavailable
 from otp_feedback.domain.limits import Windows
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.refusals import problem_for
@@ -39,6 +39,9 @@ from otp_feedback.usecases.spend import SpendMeter
 
 CREATE_DEADLINE_S = 8.0
 """Seconds that Twilio has to create a message."""
+
+REQUEST_ENDS_MS = 28_000
+"""The function's own time-out: a request that wrote a message so long ago has sent it, or never will."""
 
 REPLY_MARK = "#reply"
 
@@ -187,7 +190,7 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         if draft.message.sid is not None:
             journal.count("Sent")
         journal.note(sid=draft.message.sid)
-        return answer_again(draft.message, draft.verification.verification_id)
+        return answer_again(draft.message, draft.verification.verification_id, draft.message.sent_at)
     sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
         _take_back(out, draft, writer)
@@ -196,9 +199,11 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
 
 
 def _take_back(out: Outbound, draft: Draft, writer: str) -> None:
-    """Where nothing was sent, leave nothing behind."""
-    draft.undo(writer)
-    _release_budgets(out, draft, writer)
+    """Where nothing was sent, leave nothing behind; what does not work out hinders nothing else."""
+    try:
+        draft.undo(writer)
+    finally:
+        _release_budgets(out, draft, writer)
 
 
 def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
@@ -218,16 +223,21 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     limits = out.policy.limits
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
-    wait_s = _reserve_limit_key(out, draft, writer)
-    if wait_s:
-        current = out.store.read_recipient(draft.recipient) or Recipient()
-    else:
-        reserved = out.store.reserve_send(draft.recipient, holder, now, limits, writer)
-        if not isinstance(reserved, Refused):
-            _require_within_cap(out, draft, reserved, writer)
-            return None
+    try:
+        wait_s = _reserve_limit_key(out, draft, writer)
+        reserved = None if wait_s else out.store.reserve_send(draft.recipient, holder, now, limits, writer)
+    except Unavailable:
+        # What was asked for may have been taken.
+        _release_budgets(out, draft, writer)
+        raise
+    if isinstance(reserved, Recipient):
+        _require_within_cap(out, draft, reserved, writer)
+        return None
+    if reserved is not None:
         _release_limit_key(out, draft, writer)
         current = reserved.current or Recipient()
+    else:
+        current = out.store.read_recipient(draft.recipient) or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
         return _await_other(out, draft.replay)
     if current.failures >= limits.max_failures:
@@ -265,8 +275,10 @@ def _wait_s(windows: Windows, current: Recipient, now: int) -> int:
 
 def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
     if draft.limited:
-        out.store.release_send(draft.recipient, writer)
-        _release_limit_key(out, draft, writer)
+        try:
+            out.store.release_send(draft.recipient, writer)
+        finally:
+            _release_limit_key(out, draft, writer)
 
 
 def _release_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
@@ -408,9 +420,9 @@ def _send(
             journal.note(send="rejected", twilio_code=code)
             _store(out, verification_id, message.number, Delivery.REJECTED, journal, error_code=code)
             raise problem_for(code)
-        case NotSent():
+        case NotSent(code):
             journal.count("SendFailed")
-            journal.note(send="not-sent")
+            journal.note(send="not-sent", twilio_code=code)
             return None
 
 
@@ -430,14 +442,18 @@ def _store(
         journal.note(attach="unavailable")
 
 
-def answer_again(message: Message, verification_id: str) -> Sent:
+def answer_again(message: Message, verification_id: str, now: int) -> Sent:
     """The answer that was given for a stored message.
 
     Raises
     ------
+    IdempotencyConflict
+        Whoever wrote it ended before Twilio was asked, or before anything came of it: only another key sends.
     Problem
         Twilio had refused it.
     """
+    if message.delivery is Delivery.SENDING and now >= message.sent_at + REQUEST_ENDS_MS:
+        raise IdempotencyConflict
     if message.delivery is Delivery.REJECTED:
         raise problem_for(message.error_code)
     accepted = message.delivery >= Delivery.ACCEPTED

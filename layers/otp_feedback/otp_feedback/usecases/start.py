@@ -180,7 +180,7 @@ def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
 def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:
     if kept.fingerprint != fingerprint or kept.status_at(now) is not Status.PENDING:
         raise IdempotencyConflict
-    return answer_again(kept.messages[1], kept.verification_id)
+    return answer_again(kept.messages[1], kept.verification_id, now)
 
 
 def _answer_of_other(refused: Refused[Verification], fingerprint: bytes | None, now: int) -> Sent:
