@@ -11,12 +11,10 @@ from typing import Any, override
 
 import pytest
 
-from otp_feedback.adapters import records
 from otp_feedback.domain.backoff import CAP_MS
 from otp_feedback.domain.breaker import OPEN_AFTER
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.verification import Feedback, State, Verification
-from otp_feedback.usecases import report
 from otp_feedback.usecases.ports import FeedbackAccepted, FeedbackDeferred, FeedbackOutcome
 from tests.promises.engine import FailCall, calls_of
 from tests.promises.executor import Executor
@@ -168,31 +166,6 @@ def test_the_inline_report_has_what_the_request_left_of_the_users_second(spent_s
     assert isinstance(confirmed, Verification)
     assert confirmed.messages[1].feedback is (Feedback.REPORTED if left_s else Feedback.DUE)
     assert "feedback_shard" in arena.client.items[f"V#{verification_id}"] or left_s
-
-
-@pytest.fixture
-def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All reports stand in one shard."""
-    monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
-
-
-@pytest.mark.usefixtures("one_shard")
-@pytest.mark.parametrize("behind", [False])
-def test_one_run_goes_through_all_that_is_due(monkeypatch: pytest.MonkeyPatch, *, behind: bool):
-    """Promise 5: five batches and a bit, though the index still shows each batch when the next one is asked for."""
-    monkeypatch.setattr(report, "BATCH", 20)
-    twilio = PatientTwilio()
-    arena = Arena(Executor(), twilio=twilio)
-    arena.inbound = replace(arena.inbound, reporting=replace(arena.reporting, spent_s=lambda: 7.0))
-    for _ in range(105):
-        verification_id, _, code = arena.started()
-        arena.check(verification_id, code)
-    arena.now += RUN_MS
-    arena.client.behind = behind
-    arena.retry()
-    assert len(twilio.reported) == 105
-    assert Counter(Counter(twilio.reported).values()) == {1: 105}
 
 
 def _calls_of_the_store(world: World, operation: Operation) -> list[int]:

@@ -193,6 +193,15 @@ def test_two_that_send_while_twilio_fails_once(fault: str):
         explore(situation.world, _participants(situation, pair), crashes=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "other"), [("caller", "another by SID"), ("two lost at once", "another"), ("two lost at once", "retry")]
+)
+def test_a_message_is_taken_back_while_something_else_is_under_way(name: str, other: str):
+    """Twilio was never asked for it: where another one was added behind it meanwhile, no gap is left."""
+    situation = SITUATIONS[name](World())
+    explore(situation.world, _participants(situation, ["another, not_sent", other]), crashes=True)
+
+
 EXPIRING = ["check right", "check late", "caller's word", "cancel", "another", "deliver", "retry", "erase"]
 
 
