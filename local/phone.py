@@ -160,7 +160,7 @@ class Phone:
         elif do == "another":
             result = _outcome(self._call("POST", f"{path}/messages", _own_secret(form)), "Another message sent.")
         elif do == "check":
-            answer = self._call("POST", f"{path}/check", {"secret": form.get("secret", "").strip()})
+            answer = self._call("POST", f"{path}/check", {"secret": form.get("secret", "")})
             result = _outcome(answer, "Confirmed.")
         elif do == "confirm":
             result = _outcome(self._call("POST", f"{path}/confirm", {}), "Confirmed.")

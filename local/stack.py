@@ -128,13 +128,12 @@ class Stack:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What the template sets for every function, with the values that it has here."""
-        first, *others = (function.environment for function in self._functions.values())
+        """The functions' variables with the values that they have here; one that several have is the same in all."""
         return {
             name: value
-            for name, value in first.items()
+            for function in self._functions.values()
+            for name, value in function.environment.items()
             if name.startswith("OTP_") or name == "AWS_ENDPOINT_URL"
-            if all(other.get(name) == value for other in others)
         }
 
     def advance_clock(self, seconds: int) -> None:
@@ -237,6 +236,10 @@ class Stack:
         if unknown := set(self._settings) - known:
             raise ValueError(f"no function has a setting {', '.join(sorted(unknown))}")
         return {
-            name: replace(function, environment={**function.environment, **self.aws.environment, **self._settings})
-            for name, function in functions.items()
+            name: replace(function, environment=self._environment(function)) for name, function in functions.items()
         }
+
+    def _environment(self, function: Function) -> dict[str, str]:
+        # A function has a variable only where the template gives it to it, as on AWS.
+        chosen = {name: value for name, value in self._settings.items() if name in function.environment}
+        return {**function.environment, **self.aws.environment, **chosen}

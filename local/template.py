@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import yaml
 
@@ -85,8 +85,18 @@ class Template:
     """
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
-        self.folder = path.parent
-        self._document: dict[str, Any] = yaml.load(path.read_text(), _Loader)  # noqa: S506
+        self._begin(yaml.load(path.read_text(), _Loader), path.parent, parameters)  # noqa: S506
+
+    @classmethod
+    def of(cls, document: dict[str, Any], folder: Path, parameters: Mapping[str, str] | None = None) -> Self:
+        """As the constructor, of a template that has been read: what SAM made of it, for instance."""
+        template = cls.__new__(cls)
+        template._begin(document, folder, parameters)
+        return template
+
+    def _begin(self, document: dict[str, Any], folder: Path, parameters: Mapping[str, str] | None) -> None:
+        self.folder = folder
+        self._document = document
         declared = self._document.get("Parameters", {})
         if unknown := set(parameters or {}) - set(declared):
             raise TemplateError(f"template.yaml has no parameter {', '.join(sorted(unknown))}")

@@ -57,6 +57,8 @@ def _doctor(options: argparse.Namespace, terminal: Terminal, _environ: Environ) 
         credentials = session.get_credentials()
     clients = Clients(
         sts=_client("sts"),
+        cloudformation=_client("cloudformation"),
+        functions=_client("lambda"),
         cloudwatch=_client("cloudwatch"),
         dynamodb=_client("dynamodb"),
         secrets=_client("secretsmanager"),

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from operations import check_api, check_aws, check_twilio
+from operations import check_api, check_aws, check_functions, check_twilio
 from operations.doctor import Checks
 from operations.errors import OperationError
 from operations.findings import Finding, failed, passed
@@ -13,6 +13,7 @@ from operations.stack import DeployedStack
 from operations.twilio import Addresses, Login
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Clients:
-    """AWS's services; `sts` is a low-level client, too."""
+    """AWS's services; `sts` and `functions` (Lambda) are low-level clients, too."""
 
     sts: Any
+    cloudformation: "CloudFormationClient"
+    functions: Any
     cloudwatch: "CloudWatchClient"
     dynamodb: "DynamoDBClient"
     secrets: "SecretsManagerClient"
@@ -80,6 +83,10 @@ def checkup(clients: Clients, patient: Patient) -> list[Checks]:
     return [
         Checks("You", you),
         Checks("The stack", lambda: check_aws.check_stack(stack)),
+        Checks(
+            "Its functions",
+            lambda: check_functions.check_functions(clients.cloudformation, clients.functions, stack),
+        ),
         Checks("Its alarms", lambda: check_aws.check_alarms(clients.cloudwatch, stack.name, patient.now_ms())),
         Checks("Its secret", lambda: check_aws.check_secret(clients.secrets, stack)),
         Checks("Twilio", twilio),

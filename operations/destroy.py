@@ -81,6 +81,8 @@ def destroy(clients: Clients, stack: DeployedStack, addresses: Addresses, termin
         _delete_data(clients, stack, terminal)
     else:
         terminal.say("Once you are sure, delete what it kept:")
+        if stack.text("TableDeletionProtection") == "true":
+            terminal.say(f"  aws dynamodb update-table --table-name {stack.table} --no-deletion-protection-enabled")
         terminal.say(f"  aws dynamodb delete-table --table-name {stack.table}")
         terminal.say(f"  aws secretsmanager delete-secret --secret-id {stack.secret_arn}")
     return 0
@@ -144,7 +146,14 @@ def _delete_stack(cloudformation: "CloudFormationClient", stack: DeployedStack) 
 
 def _delete_data(clients: Clients, stack: DeployedStack, terminal: Terminal) -> None:
     with explained():
+        _unprotect(clients.dynamodb, stack.table)
         clients.dynamodb.delete_table(TableName=stack.table)
         terminal.say("The table is deleted; DynamoDB keeps a backup of it for 35 days.")
         clients.secrets.delete_secret(SecretId=stack.secret_arn, RecoveryWindowInDays=SECRET_DAYS)
         terminal.say(f"The secret is deleted; it can be restored for {SECRET_DAYS} days.")
+
+
+def _unprotect(dynamodb: "DynamoDBClient", table: str) -> None:
+    if dynamodb.describe_table(TableName=table)["Table"].get("DeletionProtectionEnabled"):
+        dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        dynamodb.get_waiter("table_exists").wait(TableName=table)

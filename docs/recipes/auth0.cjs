@@ -21,21 +21,26 @@ async function harmless(step, action) {
   }
 }
 
-// `store` is yours: something that both Actions reach and that keeps a user's verification for ten minutes.
+// `store` is yours: something that both Actions reach and that keeps what belongs to a user for ten minutes.
 exports.onExecuteCustomPhoneProvider = async (event, api, store) => {
   const { recipient, code, delivery_method: method } = event.notification;
   if (method !== "text" || !code) return api.notification.drop("only codes by text go this way");
+  const at = Date.now();
   const answer = await call(event, "/verifications", { to: recipient, action: "caller", secret: code });
   if (answer.status >= 500) return api.notification.retry("OTP Feedback is not available");
   if (!answer.ok) return api.notification.drop((await answer.json()).detail);
   const { verification_id: verification } = await answer.json();
-  await harmless("remembering", () => store.set(event.user.user_id, verification));
+  await harmless("remembering", () => store.set(event.user.user_id, { verification, at }));
 };
 
+// `methods` holds what the whole session saw, other factors and earlier logins too: a code by text since it was sent counts.
+const isByText = ({ name, type }) => name === "sms" || name === "phone" || (name === "mfa" && type === "phone");
+
 exports.onExecutePostLogin = async (event, api, store) => {
-  const byPhone = event.authentication?.methods?.some((each) => ["phone", "sms", "mfa"].includes(each.name));
+  const byText = (event.authentication?.methods ?? []).filter(isByText);
   await harmless("confirming", async () => {
-    const verification = byPhone && (await store.get(event.user.user_id));
-    if (verification) await call(event, `/verifications/${verification}/confirm`, { message: 1 });
+    const sent = byText.length ? await store.get(event.user.user_id) : undefined;
+    if (!sent || !byText.some(({ timestamp }) => Date.parse(timestamp) >= sent.at)) return;
+    await call(event, `/verifications/${sent.verification}/confirm`, { message: 1 });
   });
 };

@@ -5,10 +5,11 @@ stack's API, and PutItem, GetItem and DeleteItem on a small table (key `sub`, TT
 ten minutes which verification belongs to which user.
 
 Cognito does not say which factor a user signed in with: a sign-in within those ten minutes counts as the code's. Codes
-for anything but a sign-in are sent and never confirmed.
+for anything but a sign-in, and the temporary passwords of AdminCreateUser, are sent and never confirmed.
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custom-sms-sender.html
 """
 
+import html
 import json
 import logging
 import os
@@ -24,6 +25,7 @@ from botocore.config import Config
 
 KEPT_S = 600
 SIGN_IN = "CustomSMSSender_Authentication"
+NEW_USER = "CustomSMSSender_AdminCreateUser"
 
 SEND_S = 10.0
 CONFIRM_S = 1.5  # Cognito gives post_authentication five seconds for everything
@@ -63,6 +65,8 @@ def custom_sms_sender(event, context):
     user, verification = event["request"]["userAttributes"], None
     with harmless("sending"):
         secret = decrypt(event["request"]["code"])
+        if event["triggerSource"] == NEW_USER:
+            secret = html.unescape(secret)  # Cognito escapes the symbols of a temporary password, and of that alone
         start = {"to": user["phone_number"], "action": "caller", "secret": secret, "reference": user["sub"]}
         verification = call("/verifications", start, SEND_S)["verification_id"]
     if verification and event["triggerSource"] == SIGN_IN:

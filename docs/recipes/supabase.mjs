@@ -43,7 +43,10 @@ export async function sendSmsHook(request, env) {
   const body = await request.text();
   if (!(await isFromSupabase(env.HOOK_SECRET, request.headers, body))) return new Response("{}", { status: 401 });
   const { user, sms } = JSON.parse(body);
-  const to = user.phone.startsWith("+") ? user.phone : `+${user.phone}`;
+  // `sms.phone` is where this code goes (supabase/auth PR #2160); before it, a number that is being added or changed was
+  // `new_phone`, with the old one or none in `phone`. They come without a plus sign.
+  const phone = sms.phone || user.new_phone || user.phone || "";
+  const to = phone.startsWith("+") ? phone : `+${phone}`;
   const answer = await call(env, "/verifications", { to, action: "caller", secret: sms.otp, reference: user.id });
   if (!answer.ok) {
     const { detail } = await answer.json();
@@ -54,7 +57,7 @@ export async function sendSmsHook(request, env) {
   return Response.json({});
 }
 
-// Call it where `verifyOtp` has succeeded, with the user's id.
+// Call it where `verifyOtp` or `mfa.verify` has succeeded with a code from a text message, with the user's id.
 export async function confirmed(userId, env) {
   await harmless("confirming", async () => {
     const verification = await env.verifications.get(userId);

@@ -30,8 +30,8 @@ from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
 from otp_feedback.adapters.webhook import required, verified_form
 from otp_feedback.domain.breaker import CircuitBreaker
-from otp_feedback.domain.errors import Problem, Unavailable, UnknownVerification
-from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable, UnknownVerification
+from otp_feedback.domain.secret import Secret, parse_link_id
 from otp_feedback.domain.texts import PageTexts, choose_page_language, page_texts
 from otp_feedback.usecases.confirm import Inbound, cancel, check, confirm_by_caller, confirm_link
 from otp_feedback.usecases.reply import Reply as InboundReply
@@ -39,7 +39,6 @@ from otp_feedback.usecases.reply import confirm_by_reply
 from otp_feedback.usecases.report import Reporting
 
 SERVICE = "confirm_action"
-LINK_ID_LENGTH = 44
 REJECT_CALL = '<Reject reason="busy"/>'
 
 
@@ -48,7 +47,7 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     logger = make_logger(SERVICE)
-    settings = Settings.from_environ(environ)
+    settings = Settings.from_environ(environ, needs=("OTP_APP_NAME",))
     invocation = Invocation()
     vault = SecretVault(
         aws.client("secretsmanager"),
@@ -108,23 +107,20 @@ def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
 
 def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str], Route]:
     def ask(request: HttpRequest) -> Reply:
-        values = parse_qs(request.query).get("id", [])
-        link = values[0] if len(values) == 1 else ""
         if settings.link_confirms_on_get and request.method == "GET":
-            return confirm(request, link)
-        page = asking_page(_texts(request, settings), link if len(link) == LINK_ID_LENGTH else "")
+            return confirm(request, _link_opened)
+        try:
+            page = asking_page(_texts(request, settings), _link_opened(request))
+        except MalformedRequest as problem:
+            return failed(request, problem)
         return html_reply(200, page, settings.success_url)
 
     def tap(request: HttpRequest) -> Reply:
-        try:
-            link = dict(request.form()).get("id", "")
-        except Problem as problem:
-            return failed(request, problem)
-        return confirm(request, link)
+        return confirm(request, _link_tapped)
 
-    def confirm(request: HttpRequest, link: str) -> Reply:
+    def confirm(request: HttpRequest, link_of: Callable[[HttpRequest], str]) -> Reply:
         try:
-            confirm_link(inbound, link, request.journal)
+            confirm_link(inbound, link_of(request), request.journal)
         except Problem as problem:
             return failed(request, problem)
         page = result_page(_texts(request, settings), confirmed=True)
@@ -168,6 +164,19 @@ def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) ->
         return twiml_reply(redirect_verb(settings.fallback_call_url))
 
     return {("POST", "/twilio/message"): message, ("POST", "/twilio/call"): call}
+
+
+def _link_opened(request: HttpRequest) -> str:
+    """The link's id that the address holds, if it can be one."""
+    values = parse_qs(request.query).get("id", [])
+    if len(values) != 1 or parse_link_id(values[0]) is None:
+        raise MalformedRequest("id", "must be the id of a link")
+    return values[0]
+
+
+def _link_tapped(request: HttpRequest) -> str:
+    """The link's id that the page's button sends."""
+    return dict(request.form()).get("id", "")
 
 
 def _texts(request: HttpRequest, settings: Settings) -> PageTexts:

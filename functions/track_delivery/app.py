@@ -31,7 +31,7 @@ def make_handler(
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
     """The function's handler; `clock` tells epoch milliseconds."""
     logger = make_logger(SERVICE)
-    settings = Settings.from_environ(environ)
+    settings = Settings.from_environ(environ, needs=())
     invocation = Invocation()
     store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
     vault = SecretVault(

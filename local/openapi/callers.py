@@ -99,6 +99,7 @@ CALLERS = (
                 "password": {"to": "+4915112345678", "action": "password"},
                 "reply": {"to": "+4915112345678", "action": "reply"},
                 "own secret": {"to": "+4915112345678", "action": "caller", "secret": "7QX2M9"},
+                "own password": {"to": "+4915112345678", "action": "caller", "secret": "vK3$w!r9<Qe"},
                 "message already sent": {"to": "+4915112345678", "action": "caller", "sid": EXAMPLE_SID},
             },
         ),
@@ -155,8 +156,9 @@ CALLERS = (
         summary="Check a secret that was entered",
         description=(
             "For the actions `code`, `password`, and `caller` with its own secret. Takes one of the verification's "
-            "attempts before anything is compared. The right secret of an expired message is answered as a wrong one "
-            "is. Where `expect` does not fit, the verification is unknown."
+            "attempts before anything is compared. Pass on what was typed as it is: `123 456` and `١٢٣٤٥٦` are "
+            "`123456`. Where nothing is left of it, `malformed-request` costs no attempt. The right secret of an "
+            "expired message is answered as a wrong one is. Where `expect` does not fit, the verification is unknown."
         ),
         answers=(_confirmed("The secret is right: the action is confirmed.", "secret"),),
         problems=(
@@ -175,6 +177,7 @@ CALLERS = (
             api.CheckBody,
             {
                 "code": {"secret": "123456"},
+                "as it was typed": {"secret": "123 456"},
                 "expected recipient": {
                     "secret": "123456",
                     "expect": {"to": "+4915112345678", "reference": "order-4711"},

@@ -4,14 +4,14 @@ from local.openapi.operation import FORM, HTML, NO_STORE, Answer, Body, Operatio
 from otp_feedback.adapters.pages import security_headers
 from otp_feedback.domain import errors
 
-EXAMPLE_LINK = "AAECAwQFBgcICQoLDA0ODwHwoNDwoNDwoNDwoNDwoNDw"
+EXAMPLE_LINK = "000syw7rIjXKeGogUSqgWPf77GCicukUKcwGjcEc1le0"
 PAGE_HEADERS = {name: name.replace("-", "") for name in security_headers(None)} | NO_STORE
 ACCEPT_LANGUAGE = component_parameter("AcceptLanguage")
 ID = {
     "name": "id",
     "in": "query",
     "required": False,
-    "description": "The link's id; the page is the same whatever it is.",
+    "description": "The link's id. What cannot be one is answered as a failure, without a button.",
     "schema": {"type": "string"},
     "example": EXAMPLE_LINK,
 }
@@ -30,13 +30,13 @@ LINKS = (
         caller="public",
         summary="The page that a link opens",
         description=(
-            "Asks, with one button. Reads and changes nothing, whatever the id is: previews and scanners come here. "
+            "Asks, with one button. Reads and changes nothing: previews and scanners come here. "
             "Only where the stack chose `LinkConfirmation=open` does it confirm, and can answer as `POST /confirm`."
         ),
         answers=(
             _page(200, "The page; with `LinkConfirmation=open` the result."),
             _page(303, "Confirmed, with `LinkConfirmation=open` and a `SuccessUrl`.", _ON),
-            _page(400, "Not confirmed, with `LinkConfirmation=open`."),
+            _page(400, "No id of a link; or, with `LinkConfirmation=open`, not confirmed."),
             _page(503, "Not confirmed for the moment, with `LinkConfirmation=open`."),
         ),
         problems=(errors.Unavailable,),
@@ -49,7 +49,10 @@ LINKS = (
         caller="public",
         summary="The page's headers",
         description="As `GET`, without the page; never confirms.",
-        answers=(Answer(200, "The page's headers.", headers=PAGE_HEADERS),),
+        answers=(
+            Answer(200, "The page's headers.", headers=PAGE_HEADERS),
+            Answer(400, "No id of a link.", headers=PAGE_HEADERS),
+        ),
         problems=(),
         parameters=(ID, ACCEPT_LANGUAGE),
     ),
@@ -75,7 +78,7 @@ LINKS = (
                     "id": {
                         "type": "string",
                         "pattern": r"^[A-Za-z0-9_-]{44}$(?!\n)",
-                        "description": "The id that the link carried.",
+                        "description": "The id that the link carried: letters and digits; earlier ones base64url.",
                         "examples": [EXAMPLE_LINK],
                     }
                 },

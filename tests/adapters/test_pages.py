@@ -18,7 +18,7 @@ from otp_feedback.adapters.pages import (
 )
 from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
 
-LINK = "A" * 44
+LINK = "0" * 22 + "7" + "z" * 21
 VOID = {"meta", "input", "path", "circle", "link", "br"}
 
 

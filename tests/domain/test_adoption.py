@@ -3,7 +3,7 @@
 import pytest
 
 from otp_feedback.domain.adoption import CREATED_WITHIN_MS, carries_secret, may_have_been_created
-from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
+from otp_feedback.domain.secret import Keys, Secret, decode_id, encode_id, link_id
 from otp_feedback.domain.verification import Message
 
 KEYS = Keys.derive("r" * 32)
@@ -43,6 +43,19 @@ def test_a_temporary_password_is_found_with_its_hyphens():
     assert carries("Acme-abcd-efgh-jkmnp", Secret("abcd-efgh-jkmnp"))
 
 
+@pytest.mark.parametrize("secret", ["vK3$w!r9<Qe", ".:a-b_c:.", "{secret}", "((((", "~" * 64, "-Ab1-", "a.b/c?d=e&f"])
+@pytest.mark.parametrize(
+    "text", ["{}", "Acme: {}.", "({})", "“{}”", "Your password: {}!", "G-{}", "@acme.example #{}", "密码{}。", "{}, {}"]
+)
+def test_a_secret_with_symbols_is_found_next_to_any_punctuation(secret: str, text: str):
+    assert carries(text.replace("{}", secret), Secret(secret))
+
+
+def test_a_secret_is_no_part_of_a_longer_word():
+    assert not carries("Acme: ab$cd9 (xab$cd)", Secret("ab$cd"))
+    assert not carries("Acme: ab$$cd", Secret("ab$cd"))
+
+
 def test_the_code_of_another_message_or_verification_is_not_ours():
     assert not carries("123456", number=1)
     assert not carries("123456", verification_id=OTHER)
@@ -50,6 +63,14 @@ def test_the_code_of_another_message_or_verification_is_not_ours():
 
 def test_a_link_is_found_by_the_secret_in_its_id():
     assert carries(f"Tap https://acme.example/confirm?id={link_id(OURS, 2, LINK)} to confirm", LINK)
+
+
+def test_a_link_of_before_is_found_as_well():
+    raw = decode_id(OURS)
+    assert raw
+    assert carries(
+        f"Tap https://acme.example/confirm?id={encode_id(raw + bytes([2]) + bytes.fromhex(LINK.reveal()))}", LINK
+    )
 
 
 def test_the_link_of_another_verification_is_not_ours():
@@ -65,6 +86,11 @@ def test_a_callers_own_secret_that_looks_like_a_links_id_is_found_as_it_stands()
 def test_no_more_than_two_hundred_words_of_a_text_are_looked_at():
     assert carries("word " * 199 + "123456")
     assert not carries("word " * 200 + "123456")
+
+
+def test_of_a_text_that_is_all_symbols_no_more_than_five_thousand_pieces_are_looked_at():
+    assert carries("*" * 100 + " p@ss.word", Secret("p@ss.word"))
+    assert not carries("*" * 200 + " p@ss.word", Secret("p@ss.word"))
 
 
 @pytest.mark.parametrize("side", [-1, 1])

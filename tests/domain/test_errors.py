@@ -82,7 +82,7 @@ def test_a_number_that_cannot_be_used_says_why_and_which_field_it_was(text: str,
 
 
 def test_a_verification_id_that_cannot_stand_in_a_link_is_refused():
-    with pytest.raises(ValueError, match=r"^verification_id is not base64url$"):
+    with pytest.raises(ValueError, match=r"^verification_id is not base64url of 16 bytes$"):
         link_id("!", 1, Secret("00" * 16))
 
 

@@ -6,11 +6,12 @@ import hmac
 import itertools
 import re
 import secrets
+import string
 from collections import Counter
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otp_feedback.domain.errors import ConfigurationError
@@ -188,19 +189,89 @@ def test_what_is_one():
     assert len(new_verification_id(lambda size: b"\xff" * size)) == 22
 
 
-@given(st.binary(min_size=16, max_size=16), st.integers(1, 3), st.binary(min_size=16, max_size=16))
+TOO_LARGE = "7N42dgm5tFLK9N8MT7fHC87N42dgm5tFLK9N8MT7fHC8"  # a verification id of 2 ** 128
+SIXTEEN_BYTES = st.binary(min_size=16, max_size=16)
+BASE62 = string.ascii_letters + string.digits
+
+
+def before(verification: bytes, number: int, secret: bytes) -> str:
+    """The id in a link of before: base64url."""
+    return encode_id(verification + bytes([number]) + secret)
+
+
+@given(SIXTEEN_BYTES, st.integers(1, 3), SIXTEEN_BYTES)
+@example(bytes(16), 1, bytes(16))
+@example(b"\xff" * 16, 3, b"\xff" * 16)
 def test_a_link_id_carries_its_verification_and_its_secret(verification: bytes, number: int, secret: bytes):
-    text = link_id(encode_id(verification), number, Secret(secret.hex()))
-    assert len(text) == 44
+    for text in (link_id(encode_id(verification), number, Secret(secret.hex())), before(verification, number, secret)):
+        parsed = parse_link_id(text)
+        assert parsed
+        assert parsed[0] == encode_id(verification)
+        assert parsed[1].reveal() == secret.hex()
+
+
+@given(SIXTEEN_BYTES, st.integers(1, 3), SIXTEEN_BYTES)
+def test_a_link_id_survives_texting(verification: bytes, number: int, secret: bytes):
+    """No hyphen that a link finder drops before a space, no `_` that carriers mangle, and no longer than it was."""
+    assert re.fullmatch("[A-Za-z0-9]{44}", link_id(encode_id(verification), number, Secret(secret.hex())))
+
+
+def own_text(text: str) -> bool:
+    """Whether what a text says as a link's id is said by no other text of its kind."""
     parsed = parse_link_id(text)
-    assert parsed
-    assert parsed[0] == encode_id(verification)
-    assert parsed[1].reveal() == secret.hex()
+    if parsed is None:
+        return True
+    verification_id, secret = parsed
+    now = {link_id(verification_id, number, secret) for number in (1, 2, 3)}
+    then = {before(raw_of(verification_id), number, bytes.fromhex(secret.reveal())) for number in (1, 2, 3)}
+    return len(now | then) == 6 and text in now | then
 
 
-@pytest.mark.parametrize("text", ["", "A" * 43, "A" * 45, "A" * 43 + "!", "A" * 88, "é" * 44])
+@given(
+    SIXTEEN_BYTES,
+    st.integers(1, 3),
+    SIXTEEN_BYTES,
+    st.integers(0, 43),
+    st.sampled_from(f"{BASE62}-_"),
+    st.booleans(),
+)
+def test_no_two_texts_of_a_kind_are_the_id_of_one_link(
+    verification: bytes, number: int, secret: bytes, at: int, letter: str, earlier: bool
+):
+    made = (
+        before(verification, number, secret)
+        if earlier
+        else link_id(encode_id(verification), number, Secret(secret.hex()))
+    )
+    assert own_text(made)
+    assert own_text(made[:at] + letter + made[at + 1 :])
+
+
+@given(SIXTEEN_BYTES, st.integers(1, 3), SIXTEEN_BYTES)
+def test_a_links_id_and_one_of_before_are_told_apart_by_one_character(verification: bytes, number: int, secret: bytes):
+    assert link_id(encode_id(verification), number, Secret(secret.hex()))[22] in "789" + string.ascii_lowercase
+    assert before(verification, number, secret)[22] in "EFGHIJKLMNOP"
+
+
+def raw_of(verification_id: str) -> bytes:
+    """A verification id's bytes."""
+    raw = decode_id(verification_id)
+    assert raw
+    return raw
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "A" * 43, "A" * 44, "A" * 45, "A" * 43 + "!", "A" * 88, "é" * 44, "0" * 44, "z" * 44, "٣" * 44, TOO_LARGE],
+)
 def test_what_is_no_link_id(text: str):
     assert parse_link_id(text) is None
+
+
+@pytest.mark.parametrize(("number", "secret"), [(0, "00" * 16), (4, "00" * 16), (1, "00" * 15), (1, "00" * 17)])
+def test_what_no_link_can_carry(number: int, secret: str):
+    with pytest.raises(ValueError, match="a link carries"):
+        link_id("A" * 22, number, Secret(secret))
 
 
 def test_a_link_of_no_verification_cannot_be_made():

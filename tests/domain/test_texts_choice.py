@@ -11,6 +11,7 @@ from otp_feedback.domain.texts import (
     default_text,
     languages,
     parse_templates,
+    preferred_tag,
 )
 
 TEMPLATES = parse_templates(
@@ -74,8 +75,22 @@ def test_every_language_finds_itself(action):
 @pytest.mark.parametrize(
     "locale",
     [
-        *("", "d", "de_AT", "de-", "-de", "de--AT", "de AT", "de-AT\n", "deutsch-zu-lang", "*", "12", "de;q=1"),
+        *("", "d", "de-", "-de", "de--AT", "de AT", "de-AT\n", "deutsch-zu-lang", "*", "12", "de;q=1"),
         *("x" * 65, "a-" * 4000, "de-AT-" + "x1y2z-" * 12 + "end01", "ä", "\u212ao", "\x00", "{secret}"),
+        *(
+            "de_",
+            "_de",
+            "de__AT",
+            "de_AT\n",
+            "de_DE.",
+            "de_DE@",
+            "C",
+            "C.UTF-8",
+            "zh_TW_#",
+            "zh_Hant_TW_#Hant",
+            "de AT.UTF-8",
+        ),
+        *(",", "de,", ",de", "de,,en", "de;q=0.9, en", "de, *", "de, e", "de,\ten", "th, en" + " " * 60 + "!"),
     ],
 )
 def test_a_malformed_locale_is_refused_and_not_echoed(locale):
@@ -85,11 +100,76 @@ def test_a_malformed_locale_is_refused_and_not_echoed(locale):
     assert str(caught.value) == "the locale is not a BCP 47 language tag"
 
 
-@pytest.mark.parametrize("locale", ["tlh", "cy", "xx-XX", "jp", "und", "x-private-x1", "mul"])
+@pytest.mark.parametrize(
+    "locale", ["tlh", "cy", "xx-XX", "jp", "und", "x-private-x1", "mul", "cy_GB", "POSIX", "cy, tlh"]
+)
 def test_a_language_without_any_text_is_refused(locale):
     with pytest.raises(UnsupportedLocale) as caught:
         choose_language("code", locale, "DE")
     assert caught.value.locale in (locale, "")
+
+
+@pytest.mark.parametrize(
+    ("locale", "expected"),
+    [
+        ("en_US", "en"),
+        ("de_AT", "de"),
+        ("pt_br", "pt-BR"),
+        ("PT_PT", "pt-PT"),
+        ("zh_CN", "zh-Hans"),
+        ("zh_Hans_CN", "zh-Hans"),
+        ("zh_TW", "zh-Hant"),
+        ("zh-Hant_HK", "zh-Hant"),
+        ("iw_IL", "he"),
+        ("es_419", "es"),
+        ("de_DE.UTF-8", "de"),
+        ("de_DE.ISO-8859-15@euro", "de"),
+        ("DE_de.utf8", "de"),
+        ("en_US_POSIX", "en"),
+        ("ca_ES@valencia", "ca"),
+        ("sr_RS", "sr"),
+        ("sr_RS@latin", "sr-Latn"),
+        ("sr_RS.UTF-8@latin", "sr-Latn"),
+        ("sr_ME@cyrillic", "sr"),
+        ("en_GB@rg=uszzzz", "en"),
+        ("zh_Hant_TW@calendar=roc;numbers=latn", "zh-Hant"),
+        ("zh_TW_#Hant", "zh-Hant"),
+        ("zh_SG_#Hans", "zh-Hans"),
+        ("sr_RS_#Latn", "sr-Latn"),
+        ("zh__#Hant", None),
+    ],
+)
+def test_a_locale_as_devices_write_it_is_understood(locale, expected):
+    if expected is None:
+        with pytest.raises(UnsupportedLocale):
+            choose_language("code", locale, "JP")
+    else:
+        assert choose_language("code", locale, "JP") == expected
+
+
+@pytest.mark.parametrize(
+    ("action", "locale", "expected"),
+    [
+        ("code", "th, en", "th"),
+        ("link", "th, en", "en"),
+        ("link", "th, de", "de"),
+        ("link", "cy, th", "en"),
+        ("code", "cy, en", "en"),
+        ("code", "cy,tlh,de_AT,en", "de"),
+        ("code", "cy_GB.UTF-8 , zh_TW_#Hant", "zh-Hant"),
+        ("code", "en, de", "en"),
+    ],
+)
+def test_of_several_locales_the_first_that_there_is_a_text_in_is_chosen(action, locale, expected):
+    assert choose_language(action, locale, "JP") == expected
+
+
+@pytest.mark.parametrize(
+    ("template", "locale", "expected"),
+    [("two", "ja, de-AT", "de-AT"), ("welsh", "de, cy", "cy"), ("welsh", "ja, de", "en-GB"), ("one", "tlh, cy", "und")],
+)
+def test_of_several_locales_the_first_that_the_template_speaks_is_chosen(template, locale, expected):
+    assert choose_language("code", locale, None, TEMPLATES[template]) == expected
 
 
 def test_a_language_that_only_another_action_has_gives_english():
@@ -150,7 +230,7 @@ def test_a_template_is_chosen_from_its_own_languages(template, locale, country, 
     assert choose_language("code", locale, country, TEMPLATES[template]) == expected
 
 
-@pytest.mark.parametrize(("template", "locale"), [("two", "cy"), ("welsh", "tlh"), ("one", "de_DE"), ("content", "")])
+@pytest.mark.parametrize(("template", "locale"), [("two", "cy"), ("welsh", "tlh"), ("one", "de!DE"), ("content", "")])
 def test_a_template_does_not_make_a_bad_locale_good(template, locale):
     with pytest.raises(UnsupportedLocale):
         choose_language("code", locale, None, TEMPLATES[template])
@@ -169,3 +249,28 @@ def test_the_choice_is_always_a_text_or_the_one_error(action, locale, country):
         return
     assert language in languages(action)
     assert default_text(action, language)
+
+
+LOCALES = st.lists(
+    st.from_regex(
+        r"[a-zA-Z]{2,8}([_-][a-zA-Z]{4})?([_-]([a-zA-Z]{2}|[0-9]{3}))?(\.UTF-8)?(@(latin|euro))?", fullmatch=True
+    )
+    | st.sampled_from(languages("code") + languages("link")),
+    min_size=1,
+    max_size=4,
+).map(", ".join)
+
+
+@settings(deadline=None)
+@given(action=st.sampled_from(ACTIONS), locale=LOCALES, template=st.none() | st.sampled_from(sorted(TEMPLATES)))
+def test_the_one_tag_that_is_kept_is_short_and_chooses_the_same_text(action, locale, template):
+    custom = TEMPLATES[template] if template else None
+    try:
+        tag = preferred_tag(action, locale, custom)
+    except UnsupportedLocale:
+        with pytest.raises(UnsupportedLocale):
+            choose_language(action, locale, None, custom)
+        return
+    assert len(tag) <= 17
+    assert preferred_tag(action, tag, custom) == tag
+    assert choose_language(action, tag, None, custom) == choose_language(action, locale, None, custom)

@@ -14,7 +14,7 @@ import httpx
 
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
 from local.stack import Stack
-from otp_feedback.domain.secret import encode_id, parse_link_id
+from otp_feedback.domain.secret import Secret, link_id, parse_link_id
 
 PROBLEM = "application/problem+json"
 SENDER = "+14155550100"
@@ -286,5 +286,4 @@ class Loop:
 
 def forged_link_id(verification_id: str) -> str:
     """A link id that names a verification, with a secret that is none."""
-    raw = base64.urlsafe_b64decode(verification_id + "==")
-    return encode_id(raw + b"\x01" + bytes(16))
+    return link_id(verification_id, 1, Secret("00" * 16))

@@ -1,7 +1,7 @@
 """A code: sent, entered, reported."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 from urllib.parse import parse_qs, urldefrag, urlsplit
@@ -245,6 +245,88 @@ def test_leading_zeros_count(loop: Loop):
     assert problem_of(loop.check(started.verification_id, f"0{code}")) == "wrong-secret"
     assert problem_of(loop.check(started.verification_id, str(int(code) + 10**6))) == "wrong-secret"
     assert loop.check(started.verification_id, code).status_code == 200
+
+
+def digits_from(zero: str) -> Callable[[str], str]:
+    """Writes a code in the digits that begin there."""
+    return lambda code: "".join(chr(ord(zero) + int(each)) for each in code)
+
+
+TYPED: dict[str, Callable[[str], str]] = {
+    "a space": lambda code: f"{code[:3]} {code[3:]}",
+    "a hyphen": lambda code: f"{code[:3]}-{code[3:]}",
+    "a no-break space": lambda code: f"{code[:3]}\u00a0{code[3:]}",
+    "a newline": lambda code: f"{code}\n",
+    "a left-to-right mark": lambda code: f"\u200e{code}",
+    "a full stop": lambda code: f"{code}.",
+    "Arabic-Indic digits": digits_from("\u0660"),
+    "Persian digits": digits_from("\u06f0"),
+    "Devanagari digits": digits_from("\u0966"),
+    "full-width digits": digits_from("\uff10"),
+}
+
+
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+def test_a_code_confirms_however_its_digits_are_typed(loop: Loop, typed: Callable[[str], str]):
+    started = loop.started()
+    response = loop.check(started.verification_id, typed(loop.code(started.to)))
+    assert response.status_code == 200, response.text
+    assert loop.view(started.verification_id)["attempts_left"] == 4
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+PASSWORDS: dict[str, Callable[[str], str]] = {
+    "capitals": str.upper,
+    "no hyphens": lambda word: word.replace("-", ""),
+    "as a sentence": lambda word: f" {word.title().replace('-', ' ')}.\n",
+}
+
+
+@pytest.mark.parametrize("typed", PASSWORDS.values(), ids=PASSWORDS)
+def test_a_temporary_password_confirms_in_any_case_and_without_hyphens(loop: Loop, typed: Callable[[str], str]):
+    started = loop.started("password")
+    assert loop.check(started.verification_id, typed(loop.password(started.to))).status_code == 200
+
+
+def test_the_callers_own_secret_confirms_as_it_was_made_with_white_space_around_it_at_most(loop: Loop):
+    own = "vK3$w!r9<Q{e}`" + "~" * 50
+    started = loop.started("caller", secret=own)
+    assert own in loop.messages(started.to)[-1]["body"]
+    for typed in (own.lower(), own.replace("!", ""), own[:-1]):
+        assert problem_of(loop.check(started.verification_id, typed)) == "wrong-secret"
+    assert loop.check(started.verification_id, own).status_code == 200
+    again = loop.started("caller", secret="p@ss-W0rd")
+    assert loop.check(again.verification_id, "\n p@ss-W0rd\u00a0").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("action", "typed"),
+    [("code", " \n"), ("code", "--.--"), ("password", "-"), ("caller", " \u00a0"), ("code", "\u200e")],
+)
+def test_what_has_no_character_left_costs_no_attempt(loop: Loop, action: str, typed: str):
+    started = loop.started(action)
+    with loop.unchanged():
+        response = loop.check(started.verification_id, typed)
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "secret")
+
+
+def test_what_has_no_character_left_tells_nothing_of_another_verification(loop: Loop):
+    started = loop.started(reference="order:1")
+    ended, link = loop.started(), loop.started("link")
+    loop.cancel(ended.verification_id)
+    with loop.unchanged():
+        unexpected = loop.check(started.verification_id, "...", expect={"reference": "order:2"})
+        problems = [problem_of(loop.check(each.verification_id, "...")) for each in (ended, link)]
+    assert problem_of(unexpected) == "unknown-verification"
+    assert problems == ["canceled", "wrong-action"]
+
+
+def test_a_wrong_password_of_any_length_costs_an_attempt(loop: Loop):
+    started = loop.started("password")
+    left = [
+        loop.check(started.verification_id, typed).json()["attempts_left"] for typed in ("a", "abcd-efgh", "x" * 64)
+    ]
+    assert left == [4, 3, 2]
 
 
 def test_a_code_of_another_verification_is_wrong(loop: Loop):

@@ -1,10 +1,12 @@
 """A link: opening it shows a page and changes nothing, tapping its button confirms."""
 
+import base64
 import re
 from typing import Any
 
 import pytest
 
+from otp_feedback.domain.secret import Secret, encode_id, link_id
 from tests.loop.driver import Loop, forged_link_id, problem_of
 
 USER_AGENTS = (
@@ -19,6 +21,9 @@ USER_AGENTS = (
     "-",
     "x" * 2000,
 )
+
+
+A_LINK = link_id("A" * 22, 1, Secret("0f" * 16))
 
 
 def policy_of(response: Any) -> dict[str, str]:
@@ -83,11 +88,36 @@ def test_tapping_confirms_once_and_reports_once(loop: Loop):
     view = loop.view(started.verification_id)
     assert (view["status"], view["proof"], view["message"]) == ("confirmed", "secret", 1)
     with loop.unchanged():
-        again = loop.tap(link)
-    assert again.status_code == 400
+        loop.tap(link)
     loop.report_due()
     assert len(loop.reports(started.sid)) == 1
     assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_whoever_holds_the_very_link_that_confirmed_is_shown_success_again(loop: Loop):
+    """A double tap, a reload, the back button; after its expiry, too."""
+    started = loop.started("link")
+    link = loop.link_id(started.to)
+    first = loop.tap(link)
+    for wait_s in (0, 601):
+        loop.advance(wait_s)
+        with loop.unchanged(), loop.watching() as calls:
+            again = loop.tap(link)
+        assert (again.status_code, again.text) == (200, first.text)
+        assert [call for call in calls if not call.startswith("secretsmanager")] == ["dynamodb:UpdateItem"]
+    assert loop.view(started.verification_id)["attempts_left"] == 4
+
+
+def test_another_link_of_a_confirmed_verification_is_refused_as_ever(loop: Loop):
+    started = loop.started("link")
+    first = loop.link_id(started.to)
+    loop.advance(31)
+    loop.another(started.verification_id)
+    second = loop.link_id(started.to)
+    assert loop.tap(second).status_code == 200
+    with loop.unchanged():
+        answers = [loop.tap(first), loop.tap(forged_link_id(started.verification_id))]
+    assert {(answer.status_code, answer.text) for answer in answers} == {(400, loop.tap("").text)}
 
 
 def test_the_page_posts_the_id_that_it_was_opened_with(loop: Loop):
@@ -104,10 +134,12 @@ def test_a_link_works_whatever_is_wrong_with_its_id_in_one_way(loop: Loop):
     started = loop.started("link")
     link = loop.link_id(started.to)
     loop.tap(link)
+    canceled = loop.started("link")
+    loop.cancel(canceled.verification_id)
     expired = loop.started("link")
     loop.advance(601)
     answers = [
-        loop.tap(link),
+        loop.tap(loop.link_id(canceled.to)),
         loop.tap(loop.link_id(expired.to)),
         loop.tap(forged_link_id(started.verification_id)),
         loop.tap(forged_link_id("A" * 22)),
@@ -138,16 +170,40 @@ def test_guessing_link_secrets_is_limited_as_codes_are(loop: Loop):
     assert loop.view(started.verification_id)["status"] == "locked"
 
 
-@pytest.mark.parametrize(
-    "query",
-    ["id=<script>alert(1)</script>", "id=%22%3E%3Cimg%20src=x%3E", "id=a&id=b", "id=" + "%22" * 44, "%FF%FE", "&&&=="],
+NO_LINK_IDS = (
+    "",
+    "id=",
+    "id=<script>alert(1)</script>",
+    "id=%22%3E%3Cimg%20src=x%3E",
+    f"id={A_LINK}&id={A_LINK}",
+    "id=" + "%22" * 44,
+    "id=" + "A" * 44,
+    "id=" + "z" * 44,
+    f"id={A_LINK[:-1]}",
+    f"id={A_LINK}.",
+    "%FF%FE",
+    "&&&==",
 )
-def test_what_is_no_link_id_is_not_put_into_the_page(loop: Loop, query: str):
-    page = loop.request("GET", f"/confirm?{query}")
-    assert page.status_code == 200
-    assert "<script" not in page.text
-    assert "<img" not in page.text
-    assert '""' not in page.text.replace('value=""', "")
+
+
+@pytest.mark.parametrize("query", NO_LINK_IDS)
+def test_an_address_that_holds_no_link_id_is_answered_as_a_failure_without_a_button(loop: Loop, query: str):
+    failure = loop.tap("").text
+    with loop.watching() as calls:
+        page, head = (loop.request(method, f"/confirm?{query}") for method in ("GET", "HEAD"))
+    assert calls == []
+    assert (page.status_code, page.text) == (400, failure)
+    assert (head.status_code, head.text) == (400, "")
+    assert "<button" not in page.text
+
+
+def test_a_link_that_was_sent_before_ids_were_letters_and_digits_confirms(loop: Loop):
+    started = loop.started("link")
+    raw = base64.urlsafe_b64decode(started.verification_id + "==")
+    link = encode_id(raw + b"\x01" + bytes.fromhex(loop.secret(started, "link")))
+    assert f'value="{link}"' in loop.request("GET", "/confirm", params={"id": link}).text
+    assert loop.tap(link).status_code == 200
+    assert loop.view(started.verification_id)["status"] == "confirmed"
 
 
 @pytest.mark.parametrize(

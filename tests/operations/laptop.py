@@ -18,6 +18,7 @@ from operations import aws
 from operations.stack import DeployedStack, read_stack
 from tests.loop.driver import Loop
 from tests.operations.account import TwilioAccount
+from tests.template.expanded import FUNCTIONS, environment, references
 
 NAME = "laptop"
 SENDER = "+14155550100"
@@ -103,7 +104,7 @@ def _describe(stack: Stack, base_url: str, twilio_url: str) -> None:
     given = {"Sender": SENDER, "TwilioBaseUrl": twilio_url, "AlarmEmail": "ops@example.com", "Countries": "DE"}
     template = {
         "Parameters": {name: {"Type": "String"} for name in given},
-        "Resources": {"Topic": {"Type": "AWS::SNS::Topic"}},
+        "Resources": {"Role": ROLE, **{name: function(name, set(given)) for name in FUNCTIONS}},
         "Outputs": {name: {"Value": value} for name, value in values.items()},
     }
     aws.client("cloudformation").create_stack(
@@ -121,6 +122,34 @@ def _describe(stack: Stack, base_url: str, twilio_url: str) -> None:
     dynamodb.update_continuous_backups(
         TableName=stack.table_name, PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True}
     )
+
+
+ROLE = {
+    "Type": "AWS::IAM::Role",
+    "Properties": {
+        "AssumeRolePolicyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+            ],
+        }
+    },
+}
+
+
+def function(name: str, parameters: set[str]) -> dict[str, Any]:
+    """A function of the template with no code to speak of, and those of its variables that are these parameters."""
+    variables = {key: value for key, value in environment(name).items() if set(references(value)) & parameters}
+    return {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.13",
+            "Handler": "app.lambda_handler",
+            "Role": {"Fn::GetAtt": ["Role", "Arn"]},
+            "Code": {"ZipFile": "def lambda_handler(event, context): pass"},
+            "Environment": {"Variables": variables},
+        },
+    }
 
 
 def set_alarm(name: str, state: Literal["OK", "ALARM"]) -> None:

@@ -91,6 +91,24 @@ def test_the_data_go_only_where_that_is_asked_for(connected, twilio):
     assert "delete-table" not in terminal.text
 
 
+def test_a_table_that_is_protected_is_deleted_where_that_is_asked_for(connected, twilio):
+    deployed = connected(TableDeletionProtection="true")
+    with pytest.raises(ClientError, match="can't be deleted"):
+        deployed.dynamodb.delete_table(TableName=deployed.stack.table)
+    terminal = run(deployed, twilio, "y", data=True)
+    assert not has_table(deployed)
+    assert "The table is deleted" in terminal.text
+
+
+@pytest.mark.parametrize(("protected", "told"), [("true", True), ("false", False)])
+def test_who_keeps_a_protected_table_is_told_how_to_delete_it(connected, twilio, protected, told):
+    deployed = connected(TableDeletionProtection=protected)
+    terminal = run(deployed, twilio, "y")
+    line = f"aws dynamodb update-table --table-name {deployed.stack.table} --no-deletion-protection-enabled"
+    assert (line in terminal.text) is told
+    assert has_table(deployed)
+
+
 def test_what_was_handed_on_goes_on(connected, twilio):
     deployed = connected(
         FallbackMessageUrl="https://app.example.com/in", FallbackCallUrl="https://app.example.com/ring"

@@ -1,5 +1,6 @@
 """The page for operators: every alarm is explained, every reference leads somewhere, every permission is named."""
 
+import json
 import re
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from operations.__main__ import main
 from tests.loop.driver import fresh_number
 from tests.operations.account import SID, TOKEN
 from tests.operations.laptop import NAME
-from tests.template.expanded import resources
+from tests.template.expanded import expanded, resources
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/operations.md").read_text()
@@ -36,6 +37,29 @@ def test_links_lead_to_files(page):
     text = (PROJECT / "docs" / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
         assert (PROJECT / "docs" / target).exists(), target
+
+
+def test_every_row_belongs_to_a_table():
+    pages = [PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")]
+    blocks = [block for page in pages for block in re.findall(r"(?:^\|.*\n)+", page.read_text(), re.MULTILINE)]
+    assert blocks
+    for block in blocks:
+        rows = block.splitlines()
+        assert re.fullmatch(r"\|(\s*:?-+:?\s*\|)+", rows[min(1, len(rows) - 1)]), rows[0]
+
+
+def test_what_cannot_be_made_again_is_guarded_in_production(deploy, clients):
+    checklist = PAGE.partition("## Going to production")[2]
+    [policy] = re.findall(r"--stack-policy-body '([^']+)'", checklist)
+    allowed, denied = json.loads(policy)["Statement"]
+    assert (allowed["Effect"], allowed["Action"], allowed["Resource"]) == ("Allow", "Update:*", "*")
+    assert (denied["Effect"], set(denied["Action"])) == ("Deny", {"Update:Replace", "Update:Delete"})
+    kept = {name for name, each in expanded()["Resources"].items() if each.get("UpdateReplacePolicy") == "Retain"}
+    assert kept == {"VerificationsTable", "StackSecret"}
+    assert set(denied["Resource"]) == {f"LogicalResourceId/{name}" for name in kept}
+    clients("cloudformation").set_stack_policy(StackName=deploy().stack.name, StackPolicyBody=policy)
+    assert "PARAMETERS=TableDeletionProtection=true" in checklist
+    assert "update-termination-protection --enable-termination-protection" in checklist
 
 
 def test_every_kind_of_record_is_told_of():
@@ -88,7 +112,7 @@ def test_the_permissions_of_commands_for_the_table_are_those_that_they_use(calle
 
 
 def test_the_permissions_of_commands_for_the_secret_are_those_that_they_use(called, deploy, twilio, monkeypatch):
-    name = deploy().stack.name
+    name = deploy(TableDeletionProtection="true").stack.name
     monkeypatch.setenv("TWILIO_ACCOUNT_SID", SID)
     monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
     assert called("connect", "--stack", name, "--yes", "--twilio-base-url", twilio.url) == documented("connect")

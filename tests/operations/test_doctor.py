@@ -2,6 +2,8 @@
 
 import json
 import time
+from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -10,6 +12,7 @@ from operations import aws
 from operations.__main__ import main
 from operations.check_api import check_api
 from operations.check_aws import check_alarms, check_outbox, check_stack, check_table
+from operations.check_functions import _is_told, check_functions
 from operations.check_twilio import check_twilio
 from operations.doctor import Checks, diagnose
 from operations.errors import OperationError
@@ -20,6 +23,7 @@ from otp_feedback.adapters.records import typed
 from tests.operations.account import SERVICE, number_sid
 from tests.operations.laptop import NAME, SENDER, set_alarm
 from tests.operations.terminals import Scripted
+from tests.template.expanded import FUNCTIONS
 
 NOW = 1_800_000_000_000
 
@@ -68,6 +72,7 @@ def test_a_sound_stack_passes_and_nothing_is_changed(doctor, laptop, emulated):
     assert emulated.changes == []
     for words in (
         "region us-east-1",
+        "functions run with the stack's parameters",
         "none of its 2 alarms is on",
         "can send, and points at the stack",
         "records expire",
@@ -273,6 +278,84 @@ class TestApi:
         finally:
             ssm.put_parameter(Name=name, Value=laptop.deployed.base_url, Type="String", Overwrite=True)
             ssm.close()
+
+
+class Running:
+    """Lambda, which tells one configuration of every function."""
+
+    def __init__(self, **configuration):
+        self._configuration = {"Environment": {"Variables": {"OTP_SENDER": SENDER}}, **configuration}
+
+    def get_function_configuration(self, FunctionName):  # noqa: N803 - boto3's
+        return self._configuration
+
+
+class TestFunctions:
+    @pytest.fixture
+    def found(self, laptop, clients):
+        """What is found where Lambda answers so, and the stack has these parameters."""
+
+        def look(running, **parameters):
+            client = aws.client("cloudformation")
+            stack = replace(laptop.deployed, parameters={"Sender": SENDER, **parameters})
+            with closing(client):
+                return [(f.level, f.text) for f in check_functions(client, running, stack)]
+
+        return look
+
+    def test_settings_that_are_not_the_stacks(self, doctor, laptop):
+        """As an alias leaves them behind, or somebody's hand."""
+        functions = aws.client("lambda")
+        cloudformation = aws.client("cloudformation")
+        [name] = [
+            each["PhysicalResourceId"]
+            for each in cloudformation.list_stack_resources(StackName=NAME)["StackResourceSummaries"]
+            if each["LogicalResourceId"] == "SendOtpFunction"
+        ]
+        before = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]
+
+        def run_with(**variables):
+            functions.update_function_configuration(FunctionName=name, Environment={"Variables": variables})
+
+        try:
+            run_with(**{**before, "OTP_SENDER": "+14155550166", "OTP_COUNTRIES": "FR"})
+            said = doctor(status=1)
+        finally:
+            run_with(**before)
+            functions.close()
+            cloudformation.close()
+        assert "SendOtpFunction runs with other settings than the stack's: OTP_COUNTRIES, OTP_SENDER" in said
+        assert "docs/operations.md, 'Drift'" in said
+        assert "1 check failed." in said
+        assert "+14155550166" not in said
+        assert "run with the stack's parameters" not in said
+
+    def test_every_function_is_asked(self, found):
+        assert found(Running()) == [(Level.PASSED, f"its {len(FUNCTIONS)} functions run with the stack's parameters")]
+        wrong = found(Running(Environment={"Variables": {}}))
+        assert {text.split()[0] for _, text in wrong} == set(FUNCTIONS)
+
+    @pytest.mark.parametrize(
+        ("running", "parameters", "named"),
+        [
+            ({"KMSKeyArn": "arn:old"}, {"KmsKeyArn": "arn:new"}, "KmsKeyArn"),
+            ({"KMSKeyArn": "arn:old"}, {"KmsKeyArn": ""}, "KmsKeyArn"),
+            ({}, {"KmsKeyArn": "arn:new"}, "KmsKeyArn"),
+            ({"Architectures": ["arm64"]}, {"Architecture": "x86_64"}, "Architecture"),
+            ({"LastUpdateStatus": "Failed"}, {}, "last update is Failed"),
+            ({"Environment": {"Error": {"ErrorCode": "AccessDenied"}}}, {}, "cannot be read"),
+        ],
+    )
+    def test_what_else_a_function_runs_with(self, found, running, parameters, named):
+        assert all(level is Level.FAILED and named in text for level, text in found(Running(**running), **parameters))
+
+    @pytest.mark.parametrize("told", ["B?ckerei M?ller", "B??ckerei M??ller", "Bäckerei Müller"])
+    def test_what_cloudformation_cannot_tell_is_no_difference(self, told):
+        assert _is_told("Bäckerei Müller", told)
+
+    @pytest.mark.parametrize("told", ["Backerei Muller", "B?ckerei", "?", "", "Bäckerei M?llerin"])
+    def test_another_text_is_one(self, told):
+        assert not _is_told("Bäckerei Müller", told)
 
 
 class TestStack:

@@ -18,9 +18,10 @@ from otp_feedback.adapters.records import (
     verification_key,
 )
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
 from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.secret import Secret, parse_link_id
 from otp_feedback.domain.verification import Feedback, Proof, State, Verification
 from otp_feedback.usecases import confirm as real_confirm
 from otp_feedback.usecases import deliver as real_deliver
@@ -243,6 +244,15 @@ def compare_then_count(inbound: Inbound, verification_id: str, guess: Secret, jo
     raise WrongSecret(verification.attempts_left - 1)
 
 
+def every_form_compared(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+    """What was entered is tried in each of its forms: several guesses for one attempt."""
+    keys, verification = inbound.vault.keys(), inbound.reporting.store.read(verification_id)
+    macs = verification.macs if verification is not None else {}
+    for form in canonical_forms(guess, CHECKED).values():
+        keys.matching(verification_id, macs, form)
+    return real_confirm.check(inbound, verification_id, guess, journal)
+
+
 def guess_in_the_condition(inbound: Inbound, verification_id: str, guess: Secret, _journal: Journal) -> Verification:
     """One write compares and confirms, a second one counts what failed: it looks atomic, and compares without limit."""
     store, keys, now = inbound.reporting.store, inbound.vault.keys(), inbound.reporting.clock()
@@ -274,6 +284,17 @@ def report_then_confirm(inbound: Inbound, verification_id: str, guess: Secret, j
         if sid is not None:
             inbound.reporting.twilio.post_feedback(sid, 1.0)
     return real_confirm.check(inbound, verification_id, guess, journal)
+
+
+def links_compared_after_the_end(inbound: Inbound, link: str, journal: Journal) -> Verification:
+    """Whatever has ended is compared with a link, with all of its messages, and no attempt is taken."""
+    parsed = parse_link_id(link)
+    verification = inbound.reporting.store.read(parsed[0]) if parsed is not None else None
+    if parsed is not None and verification is not None and verification.state is not State.PENDING:
+        if inbound.vault.keys().matching(verification.verification_id, verification.macs, parsed[1]):
+            return verification
+        raise UnknownVerification
+    return real_confirm.confirm_link(inbound, link, journal)
 
 
 class _SendingFirst:

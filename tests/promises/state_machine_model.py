@@ -127,6 +127,9 @@ class Model:
         if verification.action not in CONFIRMED_BY[way]:
             return "wrong-action", None
         ended = CLOSED.get(verification.status(now))
+        if way == "link" and verification.confirmed_by is not None:
+            very_link = verification.messages[verification.confirmed_by - 1].secret
+            return ("ok" if guess == very_link else "already-confirmed"), None
         if ended is not None:
             return ended, None
         if all(message.secret is None for message in verification.messages):

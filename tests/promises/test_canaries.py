@@ -122,6 +122,7 @@ class Walk:
                 parsed = parse_link_id(link)
                 assert parsed is not None
                 self.canaries[f"link of {sid}"] = link
+                self.canaries[f"link half of {sid}"] = link[len(link) // 2 :]
                 self.canaries[f"link's secret of {sid}"] = parsed[1].reveal()
             if body:
                 self.canaries[f"text of {sid}"] = body
@@ -524,7 +525,8 @@ SAMPLES = {
     "number": "+491713920042",
     "code": "8302917465",
     "password": "k4mq-x7rt-9whzd",
-    "link": "q3VZcmFuZG9tLWlkLWhlcmUBAAECAwQFBgcICQoLDA0O",
+    "link": "5dCkuN2pQy1TzDqFq9oW3v8ftNKRMURiHg34CtSI9kEn",
+    "link of before": "q3VZcmFuZG9tLWlkLWhlcmUBAAECAwQFBgcICQoLDA0O",
     "token": STACK_SECRETS["twilio_auth_token"],
     "text": "zebrafinch tells you softly: 8302917465 (10 min)",
 }
@@ -532,7 +534,7 @@ SAMPLES = {
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_the_detector_finds_each_encoding(name: str):
-    """The search has power: six values in some 30 encodings each, planted in a log, are all found there."""
+    """The search has power: seven values in some 30 encodings each, planted in a log, are all found there."""
     value = SAMPLES[name]
     detector = Detector({name: value})
     log = json.dumps({"level": "INFO", "sid": f"SM{'0123456789abcdef' * 2}", "planted": "%s", "ms": 1700000000})
@@ -550,7 +552,7 @@ def test_the_detector_finds_each_encoding(name: str):
 
 
 def test_the_detector_finds_nothing_where_nothing_is():
-    """The six values are not found in 100 kB of random SIDs, digests, ids and times."""
+    """The seven values are not found in 100 kB of random SIDs, digests, ids and times."""
     detector = Detector(SAMPLES)
     digests = (hashlib.sha256(bytes([n % 256, n // 256])) for n in range(1000))
     noise = "\n".join(

@@ -164,6 +164,11 @@ TABLE = {
         "3: a comparison whose attempt was not stored",
         ways=Ways(check=known_bad.guess_in_the_condition),
     ),
+    "every form compared": Bad(
+        one_after_another("code", "check wrong"),
+        "3: a comparison whose attempt was not stored",
+        ways=Ways(check=known_bad.every_form_compared),
+    ),
     "delete and recreate": Bad(
         every_death("code", "check wrong"),
         "5: the record of a message that was sent is gone",
@@ -186,6 +191,16 @@ TABLE = {
         one_after_another("link", "preview"),
         "4: looking at a link confirmed it",
         ways=Ways(look_at_link=confirm_link),
+    ),
+    "a link compared with every message once confirmed": Bad(
+        one_after_another("link", "another", "tap", "tap"),
+        "3: a comparison whose attempt was not stored",
+        ways=Ways(link=known_bad.links_compared_after_the_end),
+    ),
+    "a link compared once canceled": Bad(
+        one_after_another("link", "cancel", "tap"),
+        "3: a comparison whose attempt was not stored",
+        ways=Ways(link=known_bad.links_compared_after_the_end),
     ),
     "SID overwritten": Bad(
         one_after_another("code", "foreign callback"), "6: a SID was set twice", store=known_bad.SidOverwritten

@@ -23,6 +23,7 @@ from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
 from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.policy import Policy
@@ -492,11 +493,13 @@ class World:
     def note_comparison(self, verification_id: str, macs: Mapping[int, Mac], guess: str, found: frozenset[int]) -> None:
         """A guess is compared with a verification's messages."""
         ledger = self.ledger
-        ledger.comparisons[verification_id] += 1
         right = {number for number, mac in macs.items() if self.secret_of.get(mac.digest) == guess}
-        ledger.acted |= {(verification_id, number) for number in right}
         if found != right:
             self.broke("10: a secret was not recognised, or another was")
+        if self._needs_no_attempt(verification_id, macs):
+            return
+        ledger.comparisons[verification_id] += 1
+        ledger.acted |= {(verification_id, number) for number in right}
         item = self.table.peek(verification_key(verification_id))
         if item is None:
             return
@@ -504,6 +507,16 @@ class World:
             self.broke("2: more comparisons than attempts")
         if ledger.comparisons[verification_id] > int(item["at"]["N"]):
             self.broke("3: a comparison whose attempt was not stored before")
+
+    def _needs_no_attempt(self, verification_id: str, macs: Mapping[int, Mac]) -> bool:
+        """Whether a link is compared with the message that confirmed, and with no other."""
+        item = self.table.peek(verification_key(verification_id))
+        if item is None or item["ac"]["S"] != Action.LINK or item["st"]["S"] != State.CONFIRMED:
+            return False
+        verification = read_verification(item)
+        assert verification.confirmation is not None
+        number = verification.confirmation.message
+        return macs == {number: verification.messages[number].mac}
 
     def note_create(self, message: OutgoingMessage) -> None:
         """A request to create a message reaches Twilio."""
@@ -967,7 +980,7 @@ class Process:
 
     def compared(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret, found: frozenset[int]) -> None:
         """Keys compared something; what is not the user's guess does not count."""
-        if self._guess is None or guess.reveal() != self._guess:
+        if self._guess is None or guess.reveal() not in _forms_of(self._guess):
             return
         self._compared = True
         look = self.world.note_comparison
@@ -980,6 +993,12 @@ class Process:
 
     def _origin(self, key: str | None) -> Origin:
         return Origin("caller", key, "https://example.com")
+
+
+def _forms_of(guess: str) -> frozenset[str]:
+    """A guess, as it came and in every form that it can be compared in."""
+    forms = canonical_forms(Secret(guess), set(Action) - {Action.REPLY})
+    return frozenset({guess, *(form.reveal() for form in forms.values())})
 
 
 Operation = Callable[[Process], Any]

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import hmac
+import html
 import importlib.util
 import itertools
 import json
@@ -159,6 +160,15 @@ def test_a_code_for_something_else_than_signing_in_is_sent_and_not_confirmed(sta
     assert feedback(stack, number) == ["unconfirmed"]
 
 
+def test_a_temporary_password_of_cognitos_is_sent_as_it_was_made(stack, cognito):
+    number, password = "+4915130000007", "vK3$<w>!r9&Q'"
+    event = sending(number, "AdminCreateUser")
+    event["request"]["code"] = base64.b64encode(html.escape(password).encode()).decode()
+    cognito.custom_sms_sender(event, None)
+    [message] = [each for each in httpx.get(f"{stack.twilio_url}/_emulator/messages").json() if each["to"] == number]
+    assert password in message["body"]
+
+
 def no_answer(*_: Any, **__: Any) -> Any:
     raise TimeoutError(LEAK)
 
@@ -240,28 +250,67 @@ def assert_nothing_leaks(caplog: pytest.LogCaptureFixture, number: str) -> None:
         assert private not in caplog.text
 
 
-@needs_node
-@pytest.mark.parametrize(("secret", "status"), [(HOOK_SECRET, 200), ("v1,whsec_bm90IGl0", 401)])
-def test_supabase_sends_its_code_and_tells_of_success(stack, secret, status):
-    number = "+491513000001" + str(status % 7)
-    body = json.dumps({"user": {"id": "6481a5c1", "phone": number.removeprefix("+")}, "sms": {"otp": "561166"}})
+BROKEN_STORE = """
+        const broken = { get: async () => { throw new Error("down"); }, set: async () => { throw new Error("down"); } };
+"""
+
+
+def supabase(
+    stack: Stack, user: dict[str, Any], sms: dict[str, Any], secret: str = HOOK_SECRET, kept_in: str = "new Map()"
+) -> Any:
+    """What the hook answers to Supabase's signed request, after which the user has succeeded."""
+    body = json.dumps({"user": {"id": "6481a5c1", **user}, "sms": {"otp": "561166", **sms}})
     at = str(int(time.time()))
     key = base64.b64decode(HOOK_SECRET.removeprefix("v1,whsec_"))
     signature = base64.b64encode(hmac.new(key, f"msg_1.{at}.{body}".encode(), hashlib.sha256).digest()).decode()
-    answer = node(
+    return node(
         f"""
         import {{ sendSmsHook, confirmed }} from {json.dumps((RECIPES / "supabase.mjs").as_uri())};
+        {BROKEN_STORE}
         const env = {{ OTP_API: {json.dumps(stack.api_url)}, HOOK_SECRET: {json.dumps(secret)},
-                       token: async () => "eyJhbGciOiJub25lIn0.eyJzdWIiOiJob29rIn0.", verifications: new Map() }};
+                       token: async () => "eyJhbGciOiJub25lIn0.eyJzdWIiOiJob29rIn0.", verifications: {kept_in} }};
         const headers = {{ "webhook-id": "msg_1", "webhook-timestamp": "{at}", "webhook-signature": "v1,{signature}" }};
         const request = new Request("http://hook/", {{ method: "POST", headers, body: {json.dumps(body)} }});
         const response = await sendSmsHook(request, env);
         await confirmed("6481a5c1", env);
-        console.log(JSON.stringify({{ status: response.status, body: await response.text() }}));
+        console.log(JSON.stringify({{ status: response.status, body: await response.json() }}));
         """
     )
-    assert answer == {"status": status, "body": "{}"}
+
+
+@needs_node
+@pytest.mark.parametrize(("secret", "status"), [(HOOK_SECRET, 200), ("v1,whsec_bm90IGl0", 401)])
+def test_supabase_sends_its_code_and_tells_of_success(stack, secret, status):
+    number = "+491513000001" + str(status % 7)
+    answer = supabase(stack, {"phone": number.removeprefix("+")}, {}, secret)
+    assert answer == {"status": status, "body": {}}
     assert feedback(stack, number) == (["confirmed"] if status == 200 else [])
+
+
+OLD, PENDING = "4915130000079", "4915130000078"
+PHONES = {
+    "a first phone": ({"phone": "", "new_phone": "4915130000080"}, {}, "4915130000080"),
+    "a first phone, named": ({"phone": "", "new_phone": "4915130000081"}, {"phone": "4915130000081"}, "4915130000081"),
+    "a change": ({"phone": OLD, "new_phone": "4915130000082"}, {}, "4915130000082"),
+    "a change, named": ({"phone": OLD, "new_phone": "4915130000083"}, {"phone": "4915130000083"}, "4915130000083"),
+    "MFA without a phone": ({"phone": None}, {"phone": "4915130000084"}, "4915130000084"),
+    "MFA by another phone": ({"phone": OLD}, {"phone": "+4915130000085"}, "4915130000085"),
+    "MFA amid a change": ({"phone": OLD, "new_phone": PENDING}, {"phone": "4915130000086"}, "4915130000086"),
+}
+
+
+@needs_node
+@pytest.mark.parametrize(("user", "sms", "number"), PHONES.values(), ids=PHONES)
+def test_supabases_code_goes_to_the_phone_that_counts_now(stack, user, sms, number):
+    assert supabase(stack, user, sms) == {"status": 200, "body": {}}
+    assert feedback(stack, f"+{number}") == ["confirmed"]
+    assert feedback(stack, f"+{OLD}") == feedback(stack, f"+{PENDING}") == []
+
+
+@needs_node
+def test_supabase_is_told_where_there_is_no_phone(stack):
+    answer = supabase(stack, {"phone": ""}, {})
+    assert answer["body"]["error"]["http_code"] == 400
 
 
 @needs_node
@@ -277,10 +326,11 @@ def test_auth0_sends_its_code_and_tells_of_success(stack):
           secrets: {{ OTP_API: {json.dumps(stack.api_url)}, OTP_TOKEN: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhMCJ9." }},
           user: {{ user_id: "auth0|1" }},
           notification: {{ recipient: "{number}", code: "908172", delivery_method: "text" }},
-          authentication: {{ methods: [{{ name: "mfa" }}] }},
+          authentication: {{ methods: [] }},
         }};
         await actions.onExecuteCustomPhoneProvider(event, api, store);
-        await actions.onExecutePostLogin(event, api, store);
+        const methods = [{{ name: "mfa", type: "phone", timestamp: new Date().toISOString() }}];
+        await actions.onExecutePostLogin({{ ...event, authentication: {{ methods }} }}, api, store);
         const voice = {{ ...event, notification: {{ ...event.notification, delivery_method: "voice" }} }};
         await actions.onExecuteCustomPhoneProvider(voice, api, store);
         console.log(JSON.stringify(dropped));
@@ -290,33 +340,43 @@ def test_auth0_sends_its_code_and_tells_of_success(stack):
     assert feedback(stack, number) == ["confirmed"]
 
 
-BROKEN_STORE = """
-        const broken = { get: async () => { throw new Error("down"); }, set: async () => { throw new Error("down"); } };
-"""
-
-
 @needs_node
 def test_supabase_lets_a_user_in_whose_verification_cannot_be_kept(stack):
     number = "+4915130000070"
-    body = json.dumps({"user": {"id": "6481a5c1", "phone": number}, "sms": {"otp": "561166"}})
-    at = str(int(time.time()))
-    key = base64.b64decode(HOOK_SECRET.removeprefix("v1,whsec_"))
-    signature = base64.b64encode(hmac.new(key, f"msg_1.{at}.{body}".encode(), hashlib.sha256).digest()).decode()
-    answer = node(
+    assert supabase(stack, {"phone": number}, {}, kept_in="broken")["status"] == 200
+    assert feedback(stack, number) == ["unconfirmed"]
+
+
+@needs_node
+def test_auth0_tells_of_a_code_by_text_since_it_was_sent_and_of_nothing_else(stack):
+    methods = {
+        "+4915130000031": '{ name: "mfa", type: "otp", timestamp: now }',
+        "+4915130000032": '{ name: "pwd", timestamp: now }',
+        "+4915130000033": '{ name: "sms", timestamp: before }, { name: "mfa", type: "email", timestamp: now }',
+        "+4915130000034": '{ name: "pwd", timestamp: before }, { name: "sms", timestamp: now }',
+    }
+    script = "".join(f"await login({json.dumps(number)}, [{each}]);" for number, each in methods.items())
+    node(
         f"""
-        import {{ sendSmsHook, confirmed }} from {json.dumps((RECIPES / "supabase.mjs").as_uri())};
-        {BROKEN_STORE}
-        const env = {{ OTP_API: {json.dumps(stack.api_url)}, HOOK_SECRET: {json.dumps(HOOK_SECRET)},
-                       token: async () => "eyJhbGciOiJub25lIn0.eyJzdWIiOiJob29rIn0.", verifications: broken }};
-        const headers = {{ "webhook-id": "msg_1", "webhook-timestamp": "{at}", "webhook-signature": "v1,{signature}" }};
-        const request = new Request("http://hook/", {{ method: "POST", headers, body: {json.dumps(body)} }});
-        const response = await sendSmsHook(request, env);
-        await confirmed("6481a5c1", env);
-        console.log(JSON.stringify(response.status));
+        import {{ createRequire }} from "node:module";
+        const actions = createRequire(import.meta.url)({json.dumps(str(RECIPES / "auth0.cjs"))});
+        const store = new Map();
+        const before = new Date(Date.now() - 60000).toISOString(), now = new Date(Date.now() + 60000).toISOString();
+        const login = async (recipient, methods) => {{
+          const event = {{
+            secrets: {{ OTP_API: {json.dumps(stack.api_url)}, OTP_TOKEN: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhMCJ9." }},
+            user: {{ user_id: recipient }},
+            notification: {{ recipient, code: "908172", delivery_method: "text" }},
+            authentication: {{ methods }},
+          }};
+          await actions.onExecuteCustomPhoneProvider(event, {{}}, store);
+          await actions.onExecutePostLogin(event, {{}}, store);
+        }};
+        {script}
+        console.log("null");
         """
     )
-    assert answer == 200
-    assert feedback(stack, number) == ["unconfirmed"]
+    assert [feedback(stack, number) for number in methods] == [["unconfirmed"]] * 3 + [["confirmed"]]
 
 
 @needs_node
@@ -333,10 +393,11 @@ def test_auth0_lets_a_user_in_whose_verification_cannot_be_kept(stack):
           secrets: {{ OTP_API: {json.dumps(stack.api_url)}, OTP_TOKEN: "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhMCJ9." }},
           user: {{ user_id: "auth0|1" }},
           notification: {{ recipient: "{number}", code: "908172", delivery_method: "text" }},
-          authentication: {{ methods: [{{ name: "mfa" }}] }},
+          authentication: {{ methods: [] }},
         }};
         await actions.onExecuteCustomPhoneProvider(event, api, broken);
-        await actions.onExecutePostLogin(event, api, broken);
+        const methods = [{{ name: "sms", timestamp: new Date().toISOString() }}];
+        await actions.onExecutePostLogin({{ ...event, authentication: {{ methods }} }}, api, broken);
         console.log(JSON.stringify(dropped));
         """
     )

@@ -53,7 +53,7 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
         action=action,
         to="+123456789012345",
         created_at=now,
-        locale="l" * 35,
+        locale="l" * 17,
         template="t" * 64,
         reference="r" * 64,
         sender="MG" + "f" * 32,

@@ -13,6 +13,8 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 from samtranslator.yaml_helper import yaml_parse
 
+from local.template import Template
+
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
     "SendOtpFunction": "send_otp",
@@ -20,6 +22,9 @@ FUNCTIONS = {
     "TrackDeliveryFunction": "track_delivery",
     "RetryFeedbackFunction": "retry_feedback",
 }
+
+REQUIRED = {"AppName": "Acme", "Sender": "+14155550100", "Countries": "US,DE"}
+"""Values for the parameters that have no default."""
 
 
 @cache
@@ -32,8 +37,18 @@ def source() -> dict[str, Any]:
     return copy.deepcopy(_source())
 
 
-def expand(template: dict[str, Any], keys: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """Expand a template as SAM does after packaging; `keys` are the S3 keys of layers and functions, by logical id."""
+def expand(
+    template: dict[str, Any], keys: Mapping[str, str] | None = None, parameters: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Expand a template as SAM does after packaging.
+
+    Parameters
+    ----------
+    keys
+        The S3 keys of layers and functions, by logical id.
+    parameters
+        Those that are deployed with; SAM knows their values, as CloudFormation tells them to it.
+    """
     template = copy.deepcopy(template)
     for logical_id, resource in template["Resources"].items():
         for name in ("CodeUri", "ContentUri"):
@@ -41,7 +56,7 @@ def expand(template: dict[str, Any], keys: Mapping[str, str] | None = None) -> d
                 key = (keys or {}).get(logical_id, logical_id)
                 resource["Properties"][name] = f"s3://bucket/{key}"
     session = boto3.session.Session(region_name="us-east-1")
-    return dict(Translator({}, Parser(), boto_session=session).translate(template, {}))
+    return dict(Translator({}, Parser(), boto_session=session).translate(template, dict(parameters or {})))
 
 
 @cache
@@ -52,6 +67,22 @@ def _expanded() -> str:
 def expanded() -> dict[str, Any]:
     """The template as SAM expands it."""
     return dict(json.loads(_expanded()))
+
+
+def deployed(parameters: Mapping[str, str], template: dict[str, Any] | None = None) -> dict[str, dict[str, Any]]:
+    """The resources that CloudFormation makes with these parameters, every reference resolved, by logical id.
+
+    A resource is named by its logical id, an attribute of it by that and the attribute's name.
+    """
+    given = REQUIRED | dict(parameters)
+    document = expand(source() if template is None else template, parameters=given)
+    stack = Template.of(document, ROOT, given)
+    kinds = {resource["Type"] for resource in document["Resources"].values()}
+    return {
+        name: {"Type": kind, **stack.resolve(properties)}
+        for kind in kinds
+        for name, properties in stack.resources(kind)
+    }
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import boto3
 import pytest
 
 from local.aws import AwsServer
-from tests.template.expanded import ROOT, choose, expanded, resources, source
+from tests.template.expanded import ROOT, choose, deployed, expanded, resources, source
 
 CREATED = {
     "AWS::CloudWatch::Dashboard",
@@ -118,10 +118,17 @@ def test_the_address_for_alarms_is_subscribed(stack):
 def test_what_cannot_be_replaced_is_retained_and_can_be_restored():
     for name in ("VerificationsTable", "StackSecret"):
         resource = source()["Resources"][name]
-        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("Retain", "Retain")
+        assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
     table = resources("AWS::DynamoDB::Table")["VerificationsTable"]
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+
+
+def test_deletion_protection_is_off_until_it_is_asked_for():
+    """While it is on, a first deployment that fails could not remove the table."""
+    assert deployed({})["VerificationsTable"]["DeletionProtectionEnabled"] is False
+    protected = deployed({"TableDeletionProtection": "true"})
+    assert protected["VerificationsTable"]["DeletionProtectionEnabled"] is True
 
 
 def test_the_secrets_generator_is_never_edited():
@@ -180,7 +187,7 @@ def test_the_outputs():
         "DashboardUrl",
         "ApiLogGroupName",
     }
-    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Ref": "SendOtpFunctionAliaslive"}
+    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Fn::GetAtt": ["SendOtpFunction", "Arn"]}
 
 
 def test_whoever_has_dns_elsewhere_is_told_what_to_point_it_at():

@@ -8,7 +8,7 @@ from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.replies import CONTROL_WORDS
 from otp_feedback.domain.texts import languages
-from tests.template.expanded import source
+from tests.template.expanded import FUNCTIONS, environment, source
 
 REFUSED = {
     "AppName": ["", "   ", "x" * 41, "two\nlines"],
@@ -184,8 +184,8 @@ def test_the_languages_to_choose_from_are_those_that_there_are_texts_in():
 
 def variable_of(parameter):
     """The functions' variable that holds a parameter's value; None where none does."""
-    variables = source()["Globals"]["Function"]["Environment"]["Variables"]
-    return next((name for name, value in variables.items() if value == {"Ref": parameter}), None)
+    found = (item for function in FUNCTIONS for item in environment(function).items())
+    return next((name for name, value in found if value == {"Ref": parameter}), None)
 
 
 def settings_with(parameter, value):

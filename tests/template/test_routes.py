@@ -33,13 +33,13 @@ def operations(**conditions):
     }
 
 
-def test_every_route_of_the_design_reaches_the_alias_of_its_function():
+def test_every_route_of_the_design_reaches_its_function():
     reached = {
         route: operation["x-amazon-apigateway-integration"]["uri"]["Fn::Sub"].split("functions/")[1]
         for route, operation in operations().items()
     }
     assert reached == {
-        route: f"${{{function}Aliaslive}}/invocations" for route, function in {**CALLERS, **PUBLIC, **WEBHOOKS}.items()
+        route: f"${{{function}.Arn}}/invocations" for route, function in {**CALLERS, **PUBLIC, **WEBHOOKS}.items()
     }
 
 
@@ -90,7 +90,7 @@ def test_the_access_log_holds_no_path_and_no_query():
         assert forbidden not in log["Format"]
 
 
-def test_api_gateway_may_invoke_each_alias_for_its_own_routes_only():
+def test_api_gateway_may_invoke_each_function_for_its_own_routes_only():
     permitted = set()
     for permission in resources("AWS::Lambda::Permission").values():
         if permission["Principal"] != "apigateway.amazonaws.com":
@@ -99,7 +99,7 @@ def test_api_gateway_may_invoke_each_alias_for_its_own_routes_only():
         method, path = arn.split("${__Stage__}/")[1].split("/", 1)
         permitted.add((method, f"/{path}", permission["FunctionName"]["Ref"]))
     wanted = {
-        (method, "/".join("*" if part.startswith("{") else part for part in path.split("/")), f"{function}Aliaslive")
+        (method, "/".join("*" if part.startswith("{") else part for part in path.split("/")), function)
         for (method, path), function in {**CALLERS, **PUBLIC, **WEBHOOKS}.items()
     }
     assert permitted == wanted

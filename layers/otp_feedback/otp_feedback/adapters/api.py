@@ -45,9 +45,9 @@ Reference = Annotated[
 CallerSecret = Annotated[
     str,
     Meta(
-        pattern=r"^[A-Za-z0-9]{4,12}$(?!\n)",
-        max_length=12,
-        description="The secret that the caller made itself. Only with action `caller`.",
+        pattern=r"^[!-~]{4,64}$(?!\n)",
+        max_length=64,
+        description="The secret that the caller made itself: visible ASCII characters. Only with action `caller`.",
         examples=["7QX2M9"],
     ),
 ]
@@ -85,9 +85,10 @@ SentSid = Annotated[
 Locale = Annotated[
     str,
     Meta(
-        max_length=35,
-        description="The language of the text, as a BCP 47 tag; without it the number's country decides.",
-        examples=["de"],
+        max_length=128,
+        description="The language of the text: a BCP 47 tag, as devices write it (`de_DE.UTF-8`), too. Of several with "
+        "commas between, `th, en`, the first that there is a text in counts. Without it the number's country decides.",
+        examples=["de", "th, en"],
     ),
 ]
 TemplateName = Annotated[
@@ -162,7 +163,13 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
 
     secret: Annotated[
         str,
-        Meta(min_length=1, max_length=64, description="The code or password as it was entered.", examples=["123456"]),
+        Meta(
+            min_length=1,
+            max_length=64,
+            description="The code or password as it was entered. White space, punctuation and a digit's script count "
+            "for nothing, in a temporary password case neither; of the caller's own secret only white space around it.",
+            examples=["123456"],
+        ),
     ]
     expect: Expect | None = None
 

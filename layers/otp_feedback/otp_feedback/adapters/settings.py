@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -22,6 +22,9 @@ _HTTPS_URL = re.compile(r"https://[A-Za-z0-9.\-]+(:[0-9]{1,5})?(/[!-~]*)?", re.A
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9\-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.ASCII)
 _DIGITS = re.compile(r"[0-9]{1,9}", re.ASCII)
 _APP_HASH = re.compile(r"[A-Za-z0-9+/]{11}", re.ASCII)
+
+SENDING = ("OTP_SENDER", "OTP_APP_NAME")
+"""Variables without which nothing can be sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +59,14 @@ class Settings:
         return self.twilio_base_url is not None and self.twilio_base_url.startswith("http://")
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str]) -> "Settings":
+    def from_environ(cls, environ: Mapping[str, str], needs: Collection[str] = SENDING) -> "Settings":
         """Read the settings.
+
+        Parameters
+        ----------
+        needs
+            Variables that the function cannot do without, beside those of the table and the secret. It has none that it
+            does not read, since Lambda has room for 4,096 bytes.
 
         Raises
         ------
@@ -65,6 +74,8 @@ class Settings:
             Names the variable that is missing or wrong; never its value.
         """
         read = _Reader(environ)
+        for name in needs:
+            read.required(name)
         region = read.matching("OTP_TWILIO_REGION", _REGION, "must be a Twilio region such as ie1")
         edge = read.matching("OTP_TWILIO_EDGE", _EDGE, "must be a Twilio edge such as dublin")
         if (region is None) != (edge is None):
@@ -100,12 +111,9 @@ def _policy(read: "_Reader") -> Policy:
         ),
         max_attempts=read.integer("OTP_MAX_ATTEMPTS", 5, 1, 5),
     )
-    sender = read.matching("OTP_SENDER", _SENDER, _SENDER_RULE)
-    if sender is None:
-        raise ConfigurationError("OTP_SENDER", "is missing")
     return Policy(
-        app_name=read.required("OTP_APP_NAME"),
-        sender=sender,
+        app_name=read.text("OTP_APP_NAME") or "",
+        sender=read.matching("OTP_SENDER", _SENDER, _SENDER_RULE) or "",
         allowed_senders=frozenset(read.items("OTP_ALLOWED_SENDERS", _SENDER, _SENDER_RULE)),
         code_digits=read.integer("OTP_CODE_DIGITS", 6, 6, 10),
         lifetime_s=read.integer("OTP_LIFETIME_S", 600, 60, 600),

@@ -1,5 +1,6 @@
 """Recognise our own message among those that Twilio lists, by the secret in its text."""
 
+import itertools
 import re
 from collections.abc import Iterator
 
@@ -9,9 +10,10 @@ from otp_feedback.domain.verification import Message
 CREATED_WITHIN_MS = 20_000
 """Twilio creates a message while it is asked to, which takes at most 8 s; the rest is for clocks that differ."""
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{4,64}", re.ASCII)
-_PASSWORD = re.compile(r"(?=([A-Za-z0-9]{4}-[A-Za-z0-9]{4}-[A-Za-z0-9]{5}))", re.ASCII)
-_MAX_TOKENS = 200
+_WORD = re.compile(r"[!-~]{4,}", re.ASCII)
+_LENGTHS = range(4, 65)
+_MAX_WORDS = 200
+_MAX_CANDIDATES = 5_000
 
 
 def carries_secret(body: str, keys: Keys, verification_id: str, number: int, mac: Mac) -> bool:
@@ -26,8 +28,8 @@ def carries_secret(body: str, keys: Keys, verification_id: str, number: int, mac
     """
     return any(
         keys.matching(verification_id, {number: mac}, candidate)
-        for token in _tokens(body)
-        for candidate in _candidates(token, verification_id)
+        for text in itertools.islice(_candidates(body), _MAX_CANDIDATES)
+        for candidate in _secrets(text, verification_id)
     )
 
 
@@ -36,19 +38,19 @@ def may_have_been_created(message: Message, at: int) -> bool:
     return abs(at - message.sent_at) <= CREATED_WITHIN_MS
 
 
-def _tokens(body: str) -> Iterator[str]:
-    """What stands alone in the text, and what a template has put hyphens next to, as in `G-123456`."""
-    words = _TOKEN.findall(body)[:_MAX_TOKENS]
-    yield from words
-    for word in words:
-        yield from _PASSWORD.findall(word)
-        parts = re.split("[-_]", word)
-        if len(parts) > 1:
-            yield from parts
+def _candidates(body: str) -> Iterator[str]:
+    """What may be a secret: it has visible ASCII characters alone, and a template lets no letter or digit touch it.
+
+    Punctuation next to it, such as that of `G-123456` or `(p@ss.word).`, may be part of it or not, so both are tried.
+    """
+    for word in _WORD.findall(body)[:_MAX_WORDS]:
+        starts = [at for at in range(len(word)) if not word[at - 1 : at].isalnum()]
+        ends = [at for at in range(len(word), 0, -1) if not word[at : at + 1].isalnum()]
+        yield from (word[start:end] for start in starts for end in ends if end - start in _LENGTHS)
 
 
-def _candidates(token: str, verification_id: str) -> tuple[Secret, ...]:
-    parsed = parse_link_id(token)
+def _secrets(text: str, verification_id: str) -> tuple[Secret, ...]:
+    parsed = parse_link_id(text)
     if parsed is not None and parsed[0] == verification_id:
-        return (Secret(token), parsed[1])
-    return (Secret(token),)
+        return (Secret(text), parsed[1])
+    return (Secret(text),)

@@ -15,9 +15,9 @@ class Policy:
     Parameters
     ----------
     app_name
-        The application, as the texts name it.
+        The application, as the texts name it; empty where nothing names it.
     sender
-        The default sender.
+        The default sender; empty where nothing is sent.
     allowed_senders
         Senders that a caller may choose beside the default one.
     code_digits

@@ -5,6 +5,7 @@ import binascii
 import hashlib
 import hmac
 import re
+import string
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -19,6 +20,9 @@ ID_BYTES = 16
 LINK_SECRET_BYTES = 16
 DERIVED_MAC_KEY_ID = "0"
 _KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,16}", re.ASCII)  # stored with each message, whose record must stay small
+_BASE62 = string.digits + string.ascii_lowercase + string.ascii_uppercase
+_HALF_LINK_ID = 22
+_LINK_NUMBERS = range(1, 4)
 READABLE = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -146,8 +150,12 @@ def generate_code(digits: int, random_bytes: RandomBytes) -> Secret:
 
 def generate_password(random_bytes: RandomBytes) -> Secret:
     """A temporary password: 13 symbols without look-alikes, 64 bits, in three groups."""
-    symbols = "".join(READABLE[_uniform(len(READABLE), random_bytes)] for _ in range(13))
-    return Secret(f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}")
+    return Secret(password_spelling("".join(READABLE[_uniform(len(READABLE), random_bytes)] for _ in range(13))))
+
+
+def password_spelling(symbols: str) -> str:
+    """A temporary password as it is sent: 4, 4 and the other symbols, with hyphens between."""
+    return f"{symbols[:4]}-{symbols[4:8]}-{symbols[8:]}"
 
 
 def generate_link_secret(random_bytes: RandomBytes) -> Secret:
@@ -175,25 +183,61 @@ def decode_id(text: str) -> bytes | None:
 
 
 def link_id(verification_id: str, number: int, secret: Secret) -> str:
-    """The id in a link: base64url(verification id ‖ message number ‖ secret), 44 characters."""
-    raw = decode_id(verification_id)
-    if raw is None:
-        raise ValueError("verification_id is not base64url")
-    return encode_id(raw + bytes([number]) + bytes.fromhex(secret.reveal()))
+    """The id in a link: base62 of the verification id, then of message number ‖ secret, 22 digits each.
+
+    Phones' link finders drop a hyphen at the end, and some carriers mangle `_`: so nothing but letters and digits.
+
+    Raises
+    ------
+    ValueError
+        No link can carry them.
+    """
+    raw, value = decode_id(verification_id), bytes.fromhex(secret.reveal())
+    if raw is None or len(raw) != ID_BYTES:
+        raise ValueError("verification_id is not base64url of 16 bytes")
+    if number not in _LINK_NUMBERS or len(value) != LINK_SECRET_BYTES:
+        raise ValueError("a link carries a number from 1 to 3 and 16 bytes")
+    return _base62(raw) + _base62(bytes([number]) + value)
 
 
 def parse_link_id(text: str) -> tuple[str, Secret] | None:
-    """The verification id and secret that a link's id carries; None where it is no such id."""
-    raw = decode_id(text)
-    if raw is None or len(raw) != ID_BYTES + 1 + LINK_SECRET_BYTES:
-        return None
-    return encode_id(raw[:ID_BYTES]), Secret(raw[ID_BYTES + 1 :].hex())
+    """The verification id and secret that a link's id carries; None where it is no such id.
+
+    Links of before carry base64url(verification id ‖ message number ‖ secret). No text is both: at the 23rd character,
+    which holds the number, those have `E` to `P`, and base62 has `7` to `v`.
+    """
+    for raw in (_parse_base62(text), decode_id(text)):
+        if raw is not None and len(raw) == ID_BYTES + 1 + LINK_SECRET_BYTES and raw[ID_BYTES] in _LINK_NUMBERS:
+            return encode_id(raw[:ID_BYTES]), Secret(raw[ID_BYTES + 1 :].hex())
+    return None
 
 
 def is_verification_id(text: str) -> bool:
     """Whether the text has the form of a verification id."""
     raw = decode_id(text)
     return raw is not None and len(raw) == ID_BYTES
+
+
+def _base62(raw: bytes) -> str:
+    """Half a link's id: 22 digits hold 16 bytes and a number up to 6."""
+    digits, rest = "", int.from_bytes(raw)
+    for _ in range(_HALF_LINK_ID):
+        rest, digit = divmod(rest, len(_BASE62))
+        digits = _BASE62[digit] + digits
+    return digits
+
+
+def _parse_base62(text: str) -> bytes | None:
+    """Both halves' bytes; None where they are not what `_base62` makes."""
+    if len(text) != 2 * _HALF_LINK_ID or not set(text) <= set(_BASE62):
+        return None
+    first, second = 0, 0
+    for one, other in zip(text[:_HALF_LINK_ID], text[_HALF_LINK_ID:], strict=True):
+        first = first * len(_BASE62) + _BASE62.index(one)
+        second = second * len(_BASE62) + _BASE62.index(other)
+    if first.bit_length() > 8 * ID_BYTES:
+        return None
+    return first.to_bytes(ID_BYTES) + second.to_bytes(1 + LINK_SECRET_BYTES)
 
 
 def _uniform(bound: int, random_bytes: RandomBytes) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -54,6 +55,7 @@ def check(
     """Confirm by a secret that came back.
 
     The attempt is reserved before anything is compared: comparing first lets parallel guesses overrun the limit.
+    The record that comes back says which one form of the guess is compared; where that form is empty, none is reserved.
 
     Raises
     ------
@@ -61,23 +63,28 @@ def check(
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
+    forms = canonical_forms(guess, actions)
+    if not forms:
+        raise _nothing_entered()
     store, clock = inbound.reporting.store, inbound.reporting.clock
     keys = inbound.vault.keys()
     writer = inbound.new_writer()
-    reserved = store.reserve_attempt(verification_id, actions, expect, writer)
+    reserved = store.reserve_attempt(verification_id, frozenset(forms), expect, writer)
     if isinstance(reserved, Refused):
-        raise _counted(_why_not_checked(reserved.current, actions, expect), journal)
+        if (again := _confirmed_by_it(inbound, keys, reserved.current, actions, guess)) is not None:
+            return again
+        raise _counted(_why_not_checked(reserved.current, actions, frozenset(forms), expect), journal)
     if keys.unknown_key_ids(reserved.macs.values()):
         keys = inbound.vault.refreshed_keys()
-    matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, guess))
+    matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, forms[reserved.action]))
     now = clock()
     for number in sorted(matching, reverse=True):
         message = reserved.messages[number]
         if message.is_live(now):
             confirming = Confirming(number, message.mac, actions, Proof.SECRET)
-            confirmed = _confirm(inbound, verification_id, confirming, writer)
+            confirmed = _confirm(inbound, keys, reserved, confirming, guess, writer, journal)
             if confirmed is not None:
-                return _after_confirming(inbound, keys, confirmed, journal)
+                return confirmed
         _report_late(inbound, reserved, message, journal)
     if not matching:
         store.add_failure(recipient_id(keys, reserved.to))
@@ -92,7 +99,7 @@ def _sent_ones(verification: Verification, numbers: Iterable[int]) -> frozenset[
 
 
 def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:
-    """Confirm by the id that a link carried.
+    """Confirm by the id that a link carried; idempotent for whoever holds the very link that confirmed.
 
     Raises
     ------
@@ -187,17 +194,50 @@ def _write_confirmed(
     return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, writer)
 
 
-def _confirm(inbound: Inbound, verification_id: str, confirming: Confirming, writer: str) -> Verification | None:
+def _confirm(
+    inbound: Inbound,
+    keys: Keys,
+    reserved: Verification,
+    confirming: Confirming,
+    guess: Secret,
+    writer: str,
+    journal: Journal,
+) -> Verification | None:
     """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
-    written = _write_confirmed(inbound, verification_id, confirming, writer)
+    written = _write_confirmed(inbound, reserved.verification_id, confirming, writer)
     if isinstance(written, Verification):
-        return written
+        return _after_confirming(inbound, keys, written, journal)
     if written.current is None:
         raise UnknownVerification
+    if (again := _confirmed_by_it(inbound, keys, written.current, confirming.actions, guess)) is not None:
+        return again
     ended = _ENDED.get(written.current.state)
     if ended is not None:
         raise ended
     return None
+
+
+def _confirmed_by_it(
+    inbound: Inbound, keys: Keys, current: Verification | None, actions: frozenset[Action], guess: Secret
+) -> Verification | None:
+    """The verification as it stands, where the guess is the very link that confirmed it.
+
+    Only that message's MAC is compared: 128 bits need no attempt.
+
+    Raises
+    ------
+    Unavailable
+        The MAC's key is not known.
+    """
+    if current is None or current.confirmation is None or actions != LINKED or current.action not in actions:
+        return None
+    number = current.confirmation.message
+    macs = {each: mac for each, mac in current.macs.items() if each == number}
+    if keys.unknown_key_ids(macs.values()):
+        keys = inbound.vault.refreshed_keys()
+    if keys.unknown_key_ids(macs.values()):
+        raise Unavailable
+    return current if keys.matching(current.verification_id, macs, guess) else None
 
 
 def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
@@ -243,11 +283,23 @@ def _why_not_open(current: Verification | None, actions: frozenset[Action], expe
     return Unavailable() if current.attempts_left else Locked()
 
 
-def _why_not_checked(current: Verification | None, actions: frozenset[Action], expect: Expectation) -> Problem:
-    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess."""
+def _why_not_checked(
+    current: Verification | None, actions: frozenset[Action], entered: frozenset[Action], expect: Expectation
+) -> Problem:
+    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess.
+
+    `entered` are the actions for which something was entered.
+    """
     problem = _why_not_open(current, actions, expect)
-    nothing_to_guess = current is not None and not current.macs and isinstance(problem, Unavailable)
-    return WrongAction() if nothing_to_guess else problem
+    if current is None or not isinstance(problem, Unavailable):
+        return problem
+    if not current.macs:
+        return WrongAction()
+    return problem if current.action in entered else _nothing_entered()
+
+
+def _nothing_entered() -> MalformedRequest:
+    return MalformedRequest("secret", "holds nothing but white space and punctuation")
 
 
 def _is_expected(current: Verification, expect: Expectation) -> bool:

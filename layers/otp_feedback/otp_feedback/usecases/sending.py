@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.entered import canonical
 from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, TooManyMessages, Unavailable
 from otp_feedback.domain.limits import Windows
 from otp_feedback.domain.policy import Policy
@@ -19,7 +20,7 @@ from otp_feedback.domain.secret import (
     link_id,
 )
 from otp_feedback.domain.senders import is_whatsapp
-from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, render
+from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, preferred_tag, render
 from otp_feedback.domain.verification import Action, Message, Verification
 from otp_feedback.usecases.ports import (
     Clock,
@@ -292,7 +293,7 @@ def already_sent(message: Message, sid: str | None) -> Message:
 
 
 def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None) -> Secret | None:
-    """The secret of a test recipient; None where the number is none.
+    """The secret of a test recipient, in the form under which what is entered is compared; None where it is none.
 
     Raises
     ------
@@ -304,7 +305,7 @@ def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None
         return None
     if action in {Action.LINK, Action.REPLY}:
         raise MalformedRequest("to", "is a test recipient, which takes the actions code, password and caller alone")
-    return given or Secret(code)
+    return given or canonical(action, Secret(code))
 
 
 def _send_holder(verification: Verification, number: int) -> str:
@@ -344,6 +345,26 @@ def choose_template(policy: Policy, name: str | None, action: Action) -> Templat
     return template
 
 
+def choose_locale(policy: Policy, template: str | None, action: Action, locale: str | None) -> str | None:
+    """What is kept of the locale that a caller asks for: one tag, for the record must stay small.
+
+    Raises
+    ------
+    MalformedRequest
+        The template or the locale cannot be used.
+    """
+    if locale is None:
+        return None
+    try:
+        return preferred_tag(action.value, locale, choose_template(policy, template, action))
+    except UnsupportedLocale:
+        raise _unsupported_locale() from None
+
+
+def _unsupported_locale() -> MalformedRequest:
+    return MalformedRequest("locale", 'must be a language that there are texts in, or several such as "th, en"')
+
+
 def compose(
     policy: Policy, verification: Verification, message: Message, secret: Secret | None, country: str, base_url: str
 ) -> OutgoingMessage:
@@ -362,7 +383,7 @@ def compose(
     try:
         language = choose_language(action.value, verification.locale or policy.language, country, template)
     except UnsupportedLocale:
-        raise MalformedRequest("locale", "must be a BCP 47 tag of a language that there are texts in") from None
+        raise _unsupported_locale() from None
     link = ""
     if action is Action.LINK and secret is not None:
         link = f"{base_url}/confirm?id={link_id(verification_id, number, secret)}"

@@ -3,7 +3,7 @@
 A pure package: strings in, strings out.
 """
 
-from otp_feedback.domain.texts.choice import ENGLISH, choose_language, default_text, languages
+from otp_feedback.domain.texts.choice import ENGLISH, choose_language, default_text, languages, preferred_tag
 from otp_feedback.domain.texts.errors import TemplateError, UnsupportedLocale
 from otp_feedback.domain.texts.page import PAGE_LANGUAGES, PageTexts, choose_page_language, page_texts
 from otp_feedback.domain.texts.rendering import Body, Content, render
@@ -29,6 +29,7 @@ __all__ = [
     "languages",
     "page_texts",
     "parse_templates",
+    "preferred_tag",
     "render",
     "segments",
 ]

@@ -5,7 +5,7 @@ from typing import Final
 from otp_feedback.domain.texts.data import caller, code, link, password, reply
 from otp_feedback.domain.texts.data.countries import LANGUAGE_OF_COUNTRY
 from otp_feedback.domain.texts.errors import UnsupportedLocale
-from otp_feedback.domain.texts.tags import nearest, parse_tag
+from otp_feedback.domain.texts.tags import Tag, nearest, parse_locale, parse_tag
 from otp_feedback.domain.texts.template import ANY_LANGUAGE, Template
 
 ENGLISH: Final = "en"
@@ -53,8 +53,8 @@ def choose_language(action: str, locale: str | None, country: str | None, templa
     action
         One of ACTIONS.
     locale
-        A BCP 47 tag (RFC 5646) in any case, or None. The nearest text in the same language is taken: de-AT gives de,
-        zh-TW zh-Hant, pt pt-BR.
+        What `preferred_tag` takes, or None. The nearest text in the same language is taken: de-AT gives de, zh-TW
+        zh-Hant, pt pt-BR.
     country
         ISO 3166-1 alpha-2 of the number in any case; None, or anything else, counts as unknown.
     template
@@ -64,20 +64,55 @@ def choose_language(action: str, locale: str | None, country: str | None, templa
     Raises
     ------
     UnsupportedLocale
-        `locale` is no well-formed tag, or no text at all is in its language.
+        As `preferred_tag` does.
     """
-    available = _LANGUAGES[action] if template is None else template.languages
+    available = _available(action, template)
     if locale is not None:
-        want = parse_tag(locale)
-        if want is None:
-            raise UnsupportedLocale("")
-        found = nearest(want, available)
-        if found is None and available != (ANY_LANGUAGE,) and nearest(want, _ALL_LANGUAGES) is None:
-            raise UnsupportedLocale(locale)
+        found = nearest(_preferred(action, locale, template), available)
     else:
         spoken = parse_tag(LANGUAGE_OF_COUNTRY.get((country or "").upper(), ENGLISH))
         found = nearest(spoken, available) if spoken else None
     return found or fallback_language(available)
+
+
+def preferred_tag(action: str, locale: str, template: Template | None = None) -> str:
+    """The one language tag that counts of what a caller asks for: of a list, the first that there is a text in.
+
+    That is a lookup by a language priority list (RFC 4647 §2.3, §3.4). Gives a tag of BCP 47 of at most 17 characters
+    that chooses the same text as `locale`.
+
+    Parameters
+    ----------
+    locale
+        One or several BCP 47 tags (RFC 5646) in any case, or what devices write in their place (`parse_locale`), with
+        commas between, the one that is wanted most first: "th, en".
+
+    Raises
+    ------
+    UnsupportedLocale
+        One of them is no well-formed tag, or no text at all is in the language of any.
+    """
+    return str(_preferred(action, locale, template))
+
+
+def _preferred(action: str, locale: str, template: Template | None) -> Tag:
+    available = _available(action, template)
+    wanted = [parse_locale(each.strip(" ")) for each in locale.split(",")]
+    known = [tag for tag in wanted if tag is not None]
+    if len(known) < len(wanted):
+        raise UnsupportedLocale("")
+    if available == (ANY_LANGUAGE,):
+        return known[0]
+    # Where another action has texts in a language that this one lacks, the answer is English, not a refusal.
+    for among in (available, _ALL_LANGUAGES):
+        for tag in known:
+            if nearest(tag, among) is not None:
+                return tag
+    raise UnsupportedLocale(locale)
+
+
+def _available(action: str, template: Template | None) -> tuple[str, ...]:
+    return _LANGUAGES[action] if template is None else template.languages
 
 
 def fallback_language(available: tuple[str, ...]) -> str:

@@ -2,13 +2,13 @@
 
 
 class UnsupportedLocale(ValueError):
-    """The caller named a language that is no BCP 47 tag, or one for which no text exists.
+    """The caller named a language by what is no tag, or none for which a text exists.
 
     Parameters
     ----------
     locale
-        The tag as given, or "" where that was not a well-formed tag of at most 64 characters: nothing but a language
-        tag can reach an answer or a log line through this error.
+        The tags as given, or "" where one was not a well-formed tag of at most 64 characters: nothing but language
+        tags can reach an answer or a log line through this error.
     """
 
     def __init__(self, locale: str) -> None:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, override
 
 MAX_TAG = 64
 
@@ -17,6 +17,15 @@ _TAG = (
     r"(?:-[a-wyz0-9](?:-[a-z0-9]{2,8})+)*"
     r"(?:-x(?:-[a-z0-9]{1,8})+)?"
 )
+
+# POSIX (`de_DE.UTF-8`, `sr_RS@latin`), ICU (`zh_Hans_CN@calendar=chinese`), Java (`zh_TW_#Hant`).
+_LOCALE = (
+    r"(?P<tag>[a-z0-9_-]+?)"
+    r"(?:_#(?P<script>[a-z]{4})(?:[_-][a-z0-9_-]*)?)?"
+    r"(?:\.[a-z0-9_-]+)?"
+    r"(?:@(?P<modifier>[a-z0-9=;_+/-]+))?"
+)
+_MODIFIERS = {"cyrillic": "cyrl", "devanagari": "deva", "latin": "latn"}
 
 # Deprecated, macrolanguage and near codes, as CLDR maps them (supplementalMetadata, languageAlias).
 _ALIASES = {
@@ -60,6 +69,24 @@ class Tag(NamedTuple):
     language: str
     script: str
     region: str
+
+    @override
+    def __str__(self) -> str:
+        return "-".join(filter(None, self))
+
+
+def parse_locale(text: str) -> Tag | None:
+    """Parse a language tag as devices write it; None where it is none, or longer than 64 characters.
+
+    Beside tags of BCP 47: underscores for hyphens, a POSIX code set and modifier, ICU keywords, and the `#` before the
+    script in what Java's Locale.toString() gives. What says nothing of the language is passed over.
+    """
+    match = re.fullmatch(_LOCALE, text.lower()) if len(text) <= MAX_TAG and text.isascii() else None
+    if match is None:
+        return None
+    language, *others = re.split("[_-]", match["tag"])
+    script = match["script"] or _MODIFIERS.get(match["modifier"])
+    return parse_tag("-".join([language, *([script] if script else []), *others]))
 
 
 @lru_cache(maxsize=256)
