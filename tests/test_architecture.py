@@ -109,6 +109,16 @@ def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
             assert not {name.partition(".")[0] for name in names} & outside, path
 
 
+def test_every_function_tells_its_clients_how_much_time_is_left():
+    """A call that outlasts the invocation is lost with all that was to be written after it."""
+    clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
+    for path in sorted((ROOT / "functions").glob("*/app.py")):
+        for node in nodes(path):
+            if isinstance(node, ast.Call) and ast.unparse(node.func) in clients:
+                given = [*node.args, *(keyword.value for keyword in node.keywords)]
+                assert any("time_left" in ast.unparse(each) for each in given), (path, ast.unparse(node))
+
+
 def compares_a_digest(node: ast.AST) -> bool:
     """Whether an expression holds a digest or a signature against something with `==`, `!=` or `in`."""
     operators = (ast.Eq, ast.NotEq, ast.In, ast.NotIn)

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from datetime import date
 
 import pytest
 
-from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials, api_base_url
+from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
+from otp_feedback.adapters.twilio import AFTERWARDS_S, TwilioClient, TwilioCredentials, api_base_url
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.usecases.ports import (
     Created,
@@ -66,8 +69,16 @@ class Bench:
     def server(self, *steps: Step, **options) -> ScriptedServer:
         return self._stack.enter_context(ScriptedServer(list(steps) or [hang], **options))
 
-    def client(self, base_url: str, sleep: Callable[[float], None] | None = None) -> TwilioClient:
-        client = TwilioClient(lambda: CREDENTIALS, base_url, sleep=sleep or self.pauses.append, fraction=lambda: 0.0)
+    def client(
+        self, base_url: str, sleep: Callable[[float], None] | None = None, time_left: TimeLeft = unlimited
+    ) -> TwilioClient:
+        client = TwilioClient(
+            lambda: CREDENTIALS,
+            base_url,
+            time_left=time_left,
+            sleep=sleep or self.pauses.append,
+            fraction=lambda: 0.0,
+        )
         return self._stack.enter_context(closing(client))
 
     def pair(self, *steps: Step, **options) -> tuple[ScriptedServer, TwilioClient]:
@@ -255,6 +266,34 @@ def test_a_body_that_trickles_ends_with_the_deadline_and_leaves_the_status(bench
 
     assert watch.seconds <= FAR_TOO_LONG_S
     assert len(server.requests) == 1
+
+
+def test_nothing_is_asked_where_no_time_would_be_left_to_store_the_answer(bench):
+    server = bench.server(answer(201, CREATED))
+    client = bench.client(server.url, time_left=lambda: AFTERWARDS_S - 0.001)
+
+    assert client.create_message(MESSAGE, 8) == NotSent()
+    assert client.post_feedback(SID, 8) == FeedbackDeferred("no-time")
+    for asked in (
+        lambda: client.list_messages("+4915112345678", date(2026, 1, 1), 8),
+        lambda: client.redact_message(SID, 8),
+    ):
+        with pytest.raises(Unavailable):
+            asked()
+    assert server.connections == 0
+
+
+def test_what_is_asked_ends_in_time_to_store_the_answer(bench):
+    server = bench.server(hang)
+    client = bench.client(server.url, time_left=lambda: AFTERWARDS_S + 0.2)
+
+    assert client.create_message(MESSAGE, 60) == SendUnknown()
+    assert client.post_feedback(SID, 60) == FeedbackDeferred("timeout")
+    assert len(server.requests) == 2
+
+
+def test_the_time_kept_after_a_call_is_enough_for_a_write():
+    assert AFTERWARDS_S >= LONGEST_CALL_S
 
 
 def test_an_endless_body_is_not_read_on(bench):

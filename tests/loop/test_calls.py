@@ -4,7 +4,7 @@ import pytest
 
 from tests.loop.driver import fresh_number
 
-WRITE, READ = "dynamodb:UpdateItem", "dynamodb:GetItem"
+WRITE, READ, PUT = "dynamodb:UpdateItem", "dynamodb:GetItem", "dynamodb:PutItem"
 CREATE, REPORT = "twilio:create_message", "twilio:feedback"
 
 
@@ -20,13 +20,40 @@ def warm(loop):
 def test_a_start_makes_three_writes_and_no_read(warm):
     with warm.watching() as calls:
         warm.started()
-    assert calls == [WRITE, "dynamodb:PutItem", CREATE, WRITE]
+    assert calls == [WRITE, PUT, CREATE, WRITE]
 
 
 def test_a_start_with_a_key_reads_its_record_first(warm):
     with warm.watching() as calls:
         warm.start(fresh_number(), key="calls-1")
-    assert calls == [READ, WRITE, "dynamodb:PutItem", CREATE, WRITE]
+    assert calls == [READ, WRITE, PUT, CREATE, WRITE]
+
+
+@pytest.mark.parametrize("key", [None, "calls-2"])
+def test_another_message_reads_its_record_and_makes_three_writes(warm, key):
+    started = warm.started()
+    warm.advance(31)
+    with warm.watching() as calls:
+        assert warm.another(started.verification_id, key=key).status_code == 202
+    assert calls == [READ, WRITE, WRITE, CREATE, WRITE]
+
+
+def test_a_replay_reads_its_record_alone(warm):
+    to = fresh_number()
+    started = warm.start(to, key="calls-3").json()
+    warm.advance(31)
+    warm.another(started["verification_id"], key="calls-4")
+    with warm.watching() as calls:
+        warm.start(to, key="calls-3")
+        warm.another(started["verification_id"], key="calls-4")
+    assert calls == [READ, READ]
+
+
+def test_a_message_that_the_caller_sent_itself_takes_one_write(warm):
+    started = warm.started("caller")
+    with warm.watching() as calls:
+        assert warm.another(started.verification_id, {"sid": "SM" + "4" * 32}).status_code == 202
+    assert calls == [READ, WRITE]
 
 
 def test_a_wrong_guess_makes_two_writes_and_no_read(warm):
@@ -42,6 +69,37 @@ def test_a_right_guess_makes_four_writes_and_no_read(warm):
     with warm.watching() as calls:
         warm.check(started.verification_id, code)
     assert calls == [WRITE, WRITE, WRITE, REPORT, WRITE]
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_a_reply_makes_three_reads_and_three_writes(warm, kind):
+    """What it was put to, whom it may answer, and that record; then the binding, the confirmation and the report."""
+    started = warm.started("reply")
+    with warm.watching() as calls:
+        warm.inbound(kind, started.to, body="yes")
+    assert calls == [READ, READ, READ, PUT, WRITE, REPORT, WRITE]
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+def test_a_reply_that_comes_again_reads_what_it_was_put_to_and_changes_nothing(warm, kind):
+    started = warm.started("reply")
+    sid = warm.inbound(kind, started.to, body="yes")["sid"]
+    with warm.watching() as calls, warm.unchanged():
+        warm.inbound(kind, started.to, body="yes", sid=sid)
+    assert calls == [READ, WRITE]
+
+
+def test_a_reply_from_a_number_that_nothing_was_sent_to_makes_two_reads_and_a_write(warm):
+    with warm.watching() as calls:
+        warm.inbound("message", fresh_number(), body="hello")
+    assert calls == [READ, READ, PUT]
+
+
+def test_the_callers_word_makes_three_writes_and_no_read(warm):
+    started = warm.started("caller")
+    with warm.watching() as calls:
+        warm.confirm(started.verification_id)
+    assert calls == [WRITE, WRITE, REPORT, WRITE]
 
 
 def test_a_late_code_costs_a_guesser_the_same_calls_as_a_wrong_one(warm):

@@ -1,16 +1,21 @@
 """Feedback: inline under a deadline, from the outbox when that fails, exactly where it is due."""
 
+import importlib.util
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from time import perf_counter
+from pathlib import Path
+from time import perf_counter, sleep
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aws_lambda_powertools import Logger
 
 from local.aws import ROOT
+from local.stack import LAPTOP
+from local.template import Template
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.journal import RequestJournal
 from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
@@ -22,6 +27,8 @@ from otp_feedback.usecases.confirm import Inbound, check
 from otp_feedback.usecases.report import Reporting
 from tests.loop.conftest import TIMEOUT_MS
 from tests.loop.driver import SENDER, Loop, Started, problem_of
+
+FOLDER = Path(__file__).parents[2]
 
 
 def feedback_of(loop: Loop, verification_id: str) -> str:
@@ -138,6 +145,48 @@ def test_a_timeout_of_zero_leaves_it_to_the_outbox(contrary: Loop):
     assert feedback_of(loop, started.verification_id) == "due"
     loop.report_due()
     assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_a_request_that_has_spent_the_timeout_leaves_the_report_to_the_outbox(loop: Loop):
+    started = loop.started()
+
+    def tarry(name: str, phase: str) -> None:
+        if (name, phase) == ("dynamodb:UpdateItem", "before"):
+            sleep(0.4)
+
+    with loop.stack.observing(tarry):
+        assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert loop.reports(started.sid) == []
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def run_outbox(loop: Loop, monkeypatch: pytest.MonkeyPatch, left_ms: int) -> int:
+    """Run the stack's outbox in this process, with so much of the invocation left; returns what was taken up."""
+    function = Template(FOLDER / "template.yaml", LAPTOP).functions({})["retry_feedback"]
+    environment = {**function.environment, **loop.stack.variables, **loop.stack.aws.environment}
+    for name, value in environment.items():
+        monkeypatch.setitem(os.environ, name, value)
+    spec = importlib.util.spec_from_file_location("outbox_app", function.folder / "app.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    context = SimpleNamespace(aws_request_id="id", get_remaining_time_in_millis=lambda: left_ms)
+    taken: int = module.make_handler(os.environ, loop.stack.clock.now_ms)({}, context)["taken"]
+    return taken
+
+
+def test_no_report_is_begun_that_the_end_of_the_run_might_cut_off(loop: Loop, monkeypatch: pytest.MonkeyPatch):
+    started = loop.started()
+    loop.fault("feedback", "status", status=503)
+    loop.check(started.verification_id, loop.code(started.to))
+    loop.advance(31)
+    assert run_outbox(loop, monkeypatch, 19_999) == 0
+    assert feedback_of(loop, started.verification_id) == "due"
+    assert run_outbox(loop, monkeypatch, 20_000) == 1
+    assert feedback_of(loop, started.verification_id) == "reported"
 
 
 def test_late_actions_are_not_reported_where_the_stack_says_so(contrary: Loop):

@@ -177,6 +177,8 @@ class Participant:
     loses
         The number of the write whose answer is lost, so that it is sent again, as a call of its own; 0 for none. Where
         what the others did makes another call of it that is no write, nothing is lost.
+    ahead_ms
+        How far its clock is ahead of the others'.
     echoes
         Another participant, by its index, and the number of a call of its: this one's only step is that very request,
         which was on its way all the time and arrives at some later moment, once more.
@@ -186,6 +188,7 @@ class Participant:
     operation: Operation | None
     event: Callable[[World], None] | None = None
     loses: int = 0
+    ahead_ms: int = 0
     echoes: tuple[int, int] | None = None
 
 
@@ -413,7 +416,9 @@ class _Explorer:
             begun = node.last is not None or bool(self._path)
             replay = _Replay(log, 1 if begun else 0, loses=participant.loses)
             with suppress(_Paused):
-                answer = Process(world, participant.name, replay).run(participant.operation)
+                answer = Process(world, participant.name, replay, ahead_ms=participant.ahead_ms).run(
+                    participant.operation
+                )
             log = tuple(replay.log)
         return _Node(
             world.snapshot(),
@@ -460,6 +465,7 @@ class _Explorer:
     def _world_key(self, world: Snapshot) -> Hashable:
         return (
             tuple(sorted((key, self._id(item)) for key, item in world.items.items())),
+            self._id(world.shown),
             tuple(world.messages),
             world.redacted,
             tuple(world.faults.items()),

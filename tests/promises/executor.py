@@ -31,6 +31,8 @@ INDEX_RANGE = "feedback_due_at"
 
 _TOKEN = re.compile(r"\s*(?:(<=|>=|<>|[=<>(),.+\-])|([#:]?\w+))")
 
+_HASH_CONDITION = re.compile(r"#\w+ = (:\w+)")
+
 _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
@@ -60,6 +62,13 @@ class Executor:
         Its name; another one is not found.
     observer
         Told each change: key, old item, new item.
+
+    Attributes
+    ----------
+    behind
+        Whether the index is one query behind: each shard then shows what it held when it was asked before.
+    shown
+        What each shard shows next where the index is behind: the items as they were.
     """
 
     def __init__(self, table: str = "Verifications", observer: Observer | None = None) -> None:
@@ -68,6 +77,8 @@ class Executor:
         self._lock = threading.RLock()
         self._items: dict[str, Item] = {}
         self._index: dict[int, dict[str, int]] = {}
+        self.behind = False
+        self.shown: Mapping[int, Mapping[str, Item]] = {}
 
     @property
     def items(self) -> dict[str, Item]:
@@ -198,19 +209,32 @@ class Executor:
         if IndexName != INDEX:
             raise Refusal("The table does not have the specified index: " + IndexName)
         plan = _plan(None, KeyConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues)
-        hashes = [value for value in ExpressionAttributeValues.values() if int(value["N"]) in self._index]
-        entries = self._index[int(hashes[0]["N"])] if hashes else {}
+        asked = _HASH_CONDITION.match(KeyConditionExpression)
+        if asked is None:
+            raise NotImplementedError(KeyConditionExpression)
+        shard = int(ExpressionAttributeValues[asked[1]]["N"])
+        entries: Mapping[str, int] = self._index.get(shard, {})
+        items: Mapping[str, Item] = self._items
+        if self.behind:
+            entries, items = self._as_before(shard)
         found = []
         start = (int(ExclusiveStartKey[INDEX_RANGE]["N"]), _key_of(ExclusiveStartKey)) if ExclusiveStartKey else ()
         for key in sorted(entries, key=lambda each: (entries[each], each)):
             if (entries[key], key) <= start:
                 continue
-            item = self._items[key]
+            item = items[key]
             if plan.holds(item, ExpressionAttributeValues):
                 found.append({name: item[name] for name in (KEY, INDEX_HASH, INDEX_RANGE)})
             if len(found) == Limit:
                 break
         return {"Items": found, "Count": len(found)}
+
+    def _as_before(self, shard: int) -> tuple[Mapping[str, int], Mapping[str, Item]]:
+        """A shard's entries and their items as they were when it was last asked."""
+        now = {key: self._items[key] for key in self._index.get(shard, {})}
+        items = self.shown.get(shard, now)
+        self.shown = {**self.shown, shard: now}
+        return {key: int(item[INDEX_RANGE]["N"]) for key, item in items.items()}, items
 
     def _write(self, key: str, old: Item | None, new: Item | None) -> None:
         for name in (INDEX_HASH, INDEX_RANGE):

@@ -1,13 +1,16 @@
 """Situations, and what can happen in them: what crash points, orders and lost answers are enumerated over."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Any
+
+import pytest
 
 from otp_feedback.domain.verification import Action
 from otp_feedback.usecases.deliver import StatusCallback
 from otp_feedback.usecases.sending import Sent
-from tests.promises.world import TO, Operation, Process, Snapshot, World
+from tests.promises.world import TO, Operation, Process, Snapshot, World, with_message_interval
 
 MINUTE_MS = 60_000
 SECOND_MS = 1000
@@ -15,6 +18,8 @@ OTHER_SECRET = "0" * 32
 FIXED_CODE = "123456"
 OWN_SECRET = "the caller's own"
 OWN_SECRET_AGAIN = "the caller's next"
+SHARED_SECRET = "Callers1"
+"""Stands alone in a text, as an adopted message's secret must."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,11 @@ def link(world: World) -> Situation:
 
 
 def reply(world: World) -> Situation:
-    """One message that awaits a reply."""
-    sent = _started(world, Action.REPLY)
+    """One message that awaits a reply; the number has guessed wrong at a code of another verification."""
+    other = _started(world, Action.CODE).verification_id
+    world.run(lambda process: process.check(other, "000000x"), "wrong")
+    world.advance(31 * SECOND_MS)
+    sent = _started(world, Action.REPLY, name="awaiting")
     world.advance(31 * SECOND_MS)
     operations: dict[str, Operation] = {
         "reply": lambda process: process.reply("SMinbound1"),
@@ -121,19 +129,35 @@ def reply(world: World) -> Situation:
 
 
 def caller(world: World) -> Situation:
-    """One message, with the caller's own secret."""
+    """One message, with the caller's own secret; the caller has sent another one itself."""
     sent = _started(world, Action.CALLER, secret=OWN_SECRET)
     verification_id = sent.verification_id
     world.advance(31 * SECOND_MS)
+    sent_by_caller = world.twilio.register(TO)
     operations: dict[str, Operation] = {
         "caller's word": lambda process: process.caller(verification_id),
         "caller's word on 1": lambda process: process.caller(verification_id, 1),
         "caller's word on 2": lambda process: process.caller(verification_id, 2),
         "check right": lambda process: process.check(verification_id, OWN_SECRET),
         "check wrong": lambda process: process.check(verification_id, "something else"),
+        "another by SID": lambda process: process.another(verification_id, sid=sent_by_caller),
         **_common(world, verification_id, OWN_SECRET_AGAIN),
     }
     return Situation(world, verification_id, operations, "caller's word on 1")
+
+
+def two_lost(world: World) -> Situation:
+    """Two verifications with one secret of the caller's, half a minute apart; neither SID is known.
+
+    The first one's message never reached Twilio; the second one's did.
+    """
+    return _two_lost(world, 31 * SECOND_MS)
+
+
+def two_lost_at_once(world: World) -> Situation:
+    """As before, a second apart, in a stack without a pause between messages: their texts and times are alike."""
+    world.policy = with_message_interval(world.policy, 0)
+    return _two_lost(world, SECOND_MS)
 
 
 def for_tests(world: World) -> Situation:
@@ -162,8 +186,16 @@ SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
     "link": link,
     "reply": reply,
     "caller": caller,
+    "two lost": two_lost,
+    "two lost at once": two_lost_at_once,
     "test recipient": for_tests,
 }
+
+SAMPLED: Mapping[str, frozenset[str]] = {
+    "two lost": frozenset({"caller's word on the first", "check the second", "retry"}),
+    "two lost at once": frozenset({"check the second"}),
+}
+"""What the default profile takes of situations that are whole in the heavy one alone."""
 
 
 @cache
@@ -179,14 +211,43 @@ def situated(name: str) -> Situation:
     return situation
 
 
+def sampled(operations: Iterable[tuple[str, str]]) -> list[Any]:
+    """Parameters for pairs of a situation and an operation; those that the default profile leaves out are heavy."""
+    return [
+        pytest.param(name, each, marks=() if each in SAMPLED.get(name, (each,)) else pytest.mark.heavy)
+        for name, each in operations
+    ]
+
+
 def _in_trouble(operation: Operation, call: str, fault: str) -> Operation:
     return lambda process: operation(process.troubled(call, fault))
 
 
-def _started(world: World, action: Action, secret: str | None = None) -> Sent:
-    answer = world.run(lambda process: process.start(action=action, secret=secret), "first")
+def _started(world: World, action: Action, secret: str | None = None, name: str = "first") -> Sent:
+    answer = world.run(lambda process: process.start(action=action, secret=secret), name)
     assert isinstance(answer.value, Sent)
     return answer.value
+
+
+def _two_lost(world: World, apart_ms: int) -> Situation:
+    world.twilio.fail("create_message", "timeout_before")
+    first = _started(world, Action.CALLER, secret=SHARED_SECRET).verification_id
+    world.advance(apart_ms)
+    world.twilio.fail("create_message", "timeout_after")
+    second = _started(world, Action.CALLER, secret=SHARED_SECRET, name="second").verification_id
+    world.advance(31 * SECOND_MS)
+    world.ledger.disturbances = 0
+    operations: dict[str, Operation] = {
+        "caller's word on the first": lambda process: process.caller(first),
+        "caller's word on the second": lambda process: process.caller(second),
+        "check the first": lambda process: process.check(first, SHARED_SECRET),
+        "check the second": lambda process: process.check(second, SHARED_SECRET),
+        "cancel the first": lambda process: process.cancel(first),
+        "another of the first": lambda process: process.another(first, secret=SHARED_SECRET),
+        **_common(world, second, SHARED_SECRET),
+    }
+    situation = Situation(world, second, operations, "check the second")
+    return replace(situation, operations=_without_foreign_callback(situation))
 
 
 def _code(world: World, second: str | None = None) -> Situation:
@@ -224,8 +285,9 @@ def _without_foreign_callback(situation: Situation) -> dict[str, Operation]:
 
 def _common(world: World, verification_id: str, secret: str | None = None) -> dict[str, Operation]:
     """What can happen to any verification that has sent its newest message more than half a minute ago."""
-    newest = max(world.callbacks(), key=lambda callback: callback.number)
-    first = min(world.callbacks(), key=lambda callback: callback.number)
+    callbacks = [each for each in world.callbacks() if each.verification_id == verification_id]
+    newest = max(callbacks, key=lambda callback: callback.number)
+    first = min(callbacks, key=lambda callback: callback.number)
     return {
         "start": lambda process: process.start(),
         "start with key": lambda process: process.start(key="a key", limit_key="192.0.2.1"),

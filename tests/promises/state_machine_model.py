@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 LIFETIME_MS = 600_000
 ATTEMPTS = 5
 MESSAGES = 3
-WINDOWS = ((1, 30_000), (5, 3_600_000), (10, 86_400_000))
+INTERVAL_MS = 30_000
+WINDOWS = ((5, 3_600_000), (10, 86_400_000))
 SEARCHED_FOR_MS = 7 * 86_400_000
 ANSWERED_LATE_MS = 3_600_000
 RANKS = {"queued": 2, "sent": 4, "delivered": 5, "undelivered": 5, "failed": 5, "read": 6}
@@ -69,9 +70,10 @@ class Recipient:
     sends: list[tuple[int, str]] = field(default_factory=list)
     failures: int = 0
 
-    def may_be_sent(self, now: int) -> bool:
-        """Whether each window has room."""
-        return all(len(self.sends) < most or self.sends[most - 1][0] <= now - span for most, span in WINDOWS)
+    def may_be_sent(self, now: int, interval_ms: int) -> bool:
+        """Whether each window has room; without a pause between messages there is none to wait for."""
+        windows = ((1, interval_ms), *WINDOWS) if interval_ms else WINDOWS
+        return all(len(self.sends) < most or self.sends[most - 1][0] <= now - span for most, span in windows)
 
 
 CLOSED = {"confirmed": "already-confirmed", "canceled": "canceled", "locked": "locked"}
@@ -80,12 +82,16 @@ CONFIRMED_BY = {"check": {"code", "password", "caller"}, "link": {"link"}, "call
 
 @dataclass
 class Model:
-    """All verifications and recipients; what was asked for by verification, and what each reply was put to."""
+    """All verifications and recipients; what was asked for by verification, and what each reply was put to.
+
+    `interval_ms` is the stack's pause between messages to a number.
+    """
 
     verifications: dict[str, Verification] = field(default_factory=dict)
     recipients: dict[str, Recipient] = field(default_factory=dict)
     bodies: dict[str, str] = field(default_factory=dict)
     replies: dict[str, tuple[str, int] | None] = field(default_factory=dict)
+    interval_ms: int = INTERVAL_MS
 
     def may_start(self, to: str, key: tuple[str, str] | None, now: int, *, limited: bool) -> str:
         """`POST /verifications`: `new` where something is to be sent, else the outcome.
@@ -98,7 +104,7 @@ class Model:
                 return "idempotency-conflict"
             return "recipient-opted-out" if kept.messages[0].rejected else "ok"
         recipient = self.recipient(to)
-        if limited and not recipient.may_be_sent(now):
+        if limited and not recipient.may_be_sent(now, self.interval_ms):
             in_its_way = key is not None and recipient.sends[0][1] == key[0]
             return "unavailable" if in_its_way else "too-many-messages"
         return "new"
@@ -111,7 +117,7 @@ class Model:
             return closed
         if len(verification.messages) >= MESSAGES:
             return "too-many-messages"
-        if limited and not self.recipient(verification.to).may_be_sent(now):
+        if limited and not self.recipient(verification.to).may_be_sent(now, self.interval_ms):
             return "too-many-messages"
         return "new"
 

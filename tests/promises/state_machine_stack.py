@@ -26,7 +26,17 @@ from otp_feedback.usecases.deliver import StatusCallback
 from otp_feedback.usecases.sending import Sent
 from tests.promises import state_machine_model as model
 from tests.promises.state_machine_model import LIFETIME_MS, Model
-from tests.promises.world import SENDER, Answer, Boundary, Call, Process, World, check_promises, check_settled
+from tests.promises.world import (
+    SENDER,
+    Answer,
+    Boundary,
+    Call,
+    Process,
+    World,
+    check_promises,
+    check_settled,
+    with_message_interval,
+)
 
 NUMBERS = ("+15005550100", "+15005550101")
 CALLERS_SECRET = "Callers1"
@@ -108,21 +118,32 @@ class ComparedStack:
         self.rotations = 0
         self.inbound = self.registered = 0
         self.next_fault: str | None = None
+        self.apart_ms = self.ahead_ms = 0
         self.outcomes: Counter[str] = Counter()
+
+    def arrange(self, interval_s: int, apart_ms: int) -> None:
+        """Before anything happens: the pause between messages, and how far processes' clocks are apart."""
+        self.world.policy = with_message_interval(self.world.policy, interval_s)
+        self.model.interval_ms = interval_s * 1000
+        self.apart_ms = self.world.slack_ms = apart_ms
+
+    @property
+    def now(self) -> int:
+        """The time, as the process sees it whose turn it is."""
+        return self.world.now + self.ahead_ms
 
     # Sending.
 
     def start(self, to: str, action: str, key: str | None, fault: str | None, loss: Loss) -> None:
         """A start; with an Idempotency-Key, or none."""
         action, _, sent = action.partition(", ")
-        self.registered += bool(sent)
-        sid = self.world.twilio.register(to, f"sent by the caller, {self.registered}") if sent else None
+        sid = self.register(to) if sent else None
         secret = CALLERS_SECRET if action == "caller" and not sent else None
         keyed, body = None, f"{to} {action} {sid}"
         if key is not None:
             digest = self.world.keys.index("idempotency", "caller", key)
             keyed = encode_id(digest[:16]), body
-        expected = self.model.may_start(to, keyed, self.world.now, limited=not sent)
+        expected = self.model.may_start(to, keyed, self.now, limited=not sent)
         sending = Sending(to, action, None, expected, fault if sid is None else None, limited=sid is None)
         answer = self.send(
             lambda process: process.start(to, Action(action), key, secret=secret, sid=sid), sending, loss
@@ -135,13 +156,18 @@ class ComparedStack:
                 del self.model.bodies[keyed[0]]
             assert answer.outcome != "ok" or answer.value.verification_id == keyed[0]
 
-    def another(self, pick: int, fault: str | None, loss: Loss) -> None:
-        """Another message."""
+    def another(self, pick: int, fault: str | None, loss: Loss, *, by_sid: bool = False) -> None:
+        """Another message; where the caller sees the action itself, one perhaps that it has sent itself."""
         verification_id, verification = self.pick(pick)
-        expected = self.model.may_have_another(verification_id, self.world.now, limited=True)
-        secret = CALLERS_SECRET if verification.action == "caller" else None
-        sending = Sending(verification.to, verification.action, verification_id, expected, fault)
-        self.send(lambda process: process.another(verification_id, secret=secret), sending, loss)
+        is_callers = verification.action == "caller"
+        sid = self.register(verification.to) if by_sid and is_callers else None
+        secret = CALLERS_SECRET if is_callers and sid is None else None
+        expected = self.model.may_have_another(verification_id, self.now, limited=sid is None)
+        fault = fault if sid is None else None
+        sending = Sending(verification.to, verification.action, verification_id, expected, fault, limited=sid is None)
+        self.send(lambda process: process.another(verification_id, secret=secret, sid=sid), sending, loss)
+        if sid is not None:
+            self.note_owner(sid)
 
     # Confirming.
 
@@ -164,7 +190,7 @@ class ComparedStack:
     def take_word(self, pick: int, number: int | None, loss: Loss) -> None:
         """The caller's word."""
         verification_id, _ = self.pick(pick)
-        expected, by = self.model.take_word(verification_id, number, self.world.now)
+        expected, by = self.model.take_word(verification_id, number, self.now)
         answer, struck = self.run(lambda process: process.caller(verification_id, number), loss)
         if by is not None and not struck:
             self.report_inline(verification_id, by)
@@ -174,7 +200,7 @@ class ComparedStack:
         """An inbound message, or the last one's webhook once more."""
         self.inbound += not (again and self.inbound)
         sid = f"SM{self.inbound:032d}"
-        answered, target = self.model.reply(sid, to, self.world.now)
+        answered, target = self.model.reply(sid, to, self.now)
         answer, struck = self.run(lambda process: process.reply(sid, to), loss)
         if target is not None and not struck:
             self.report_inline(*target)
@@ -224,16 +250,16 @@ class ComparedStack:
     def retry(self, loss: Loss) -> None:
         """The outbox is worked through."""
         leases = (item for key, item in self.world.table.items.items() if key.startswith("L#"))
-        held = any(int(lease["until"]["N"]) > self.world.now for lease in leases)
+        held = any(int(lease["until"]["N"]) > self.now for lease in leases)
         disturbed = held or any(self.world.twilio.faults.values())
         due = [
             each.verification_id
             for each in self.world.verifications()
-            if each.feedback_due_at is not None and each.feedback_due_at <= self.world.now
+            if each.feedback_due_at is not None and each.feedback_due_at <= self.now
         ]
         answer, struck = self.run(lambda process: process.retry(), loss)
         for verification_id in due:
-            self.model.retry(verification_id, self.world.now)
+            self.model.retry(verification_id, self.now)
         self.compare(answer, "ok", struck)
         if disturbed:
             self.adopt()
@@ -247,7 +273,10 @@ class ComparedStack:
     # What always holds.
 
     def compare_records(self) -> None:
-        """All promises, and of each record state, attempts, messages, SIDs and reports; each recipient's failures."""
+        """All promises, and of each record state, attempts, messages, SIDs and reports; each recipient's failures.
+
+        Then it is another process's turn.
+        """
         check_promises(self.world)
         records = {each.verification_id: each for each in self.world.verifications()}
         assert records.keys() == self.model.verifications.keys()
@@ -260,6 +289,7 @@ class ComparedStack:
             ]
         for to in NUMBERS:
             assert self.world.failures(to) == self.model.recipient(to).failures
+        self.ahead_ms = self.apart_ms - self.ahead_ms
 
     def end(self) -> None:
         """When nothing goes wrong any more, all that is owed to Twilio is reported."""
@@ -272,7 +302,7 @@ class ComparedStack:
     def open(self) -> list[int]:
         """Which to pick for a verification that may still be confirmed."""
         newest_first = reversed(self.model.verifications.values())
-        return [n for n, each in enumerate(newest_first) if each.status(self.world.now) == "pending"]
+        return [n for n, each in enumerate(newest_first) if each.status(self.now) == "pending"]
 
     def pick(self, pick: int) -> tuple[str, model.Verification]:
         """One of the newest verifications."""
@@ -295,19 +325,25 @@ class ComparedStack:
         self.compare(answer, expected, struck)
         return answer
 
+    def register(self, to: str) -> str:
+        """A message that the caller sent itself; its SID."""
+        self.registered += 1
+        return self.world.twilio.register(to, f"sent by the caller, {self.registered}")
+
     def note_owner(self, sid: str) -> None:
         """Tell the promises whose message it is that the caller sent itself."""
         messages = self.world.twilio.messages
         for record in self.world.verifications():
-            if record.messages[1].sid == sid:
-                owned = replace(messages[sid], verification_id=record.verification_id, number=1)
-                self.world.twilio.messages = {**messages, sid: owned}
+            for number, message in record.messages.items():
+                if message.sid == sid:
+                    owned = replace(messages[sid], verification_id=record.verification_id, number=number)
+                    self.world.twilio.messages = {**messages, sid: owned}
 
     def note_sent(self, sending: "Sending", verification_id: str | None) -> None:
         """What becomes of the model when Twilio was asked for a message."""
         sends = self.model.recipient(sending.to).sends
         if sending.limited:
-            sends[:] = [(self.world.now, verification_id or ""), *sends][:10]
+            sends[:] = [(self.now, verification_id or ""), *sends][:10]
         if sending.fault == "not_sent":
             del sends[:1]
             return
@@ -315,7 +351,7 @@ class ComparedStack:
         number = 1
         if verification_id in self.model.verifications:
             number = len(self.model.verifications[verification_id].messages) + 1
-        message = model.Message(self.world.now, self.secret_in(verification_id, number))
+        message = model.Message(self.now, self.secret_in(verification_id, number))
         message.at_twilio = self.sid_at_twilio(verification_id, number)
         message.rejected = sending.fault == "refused"
         if sending.fault is None:
@@ -337,9 +373,9 @@ class ComparedStack:
         """Run an operation, with a loss perhaps; its answer, and how a call of it was lost."""
         self.next_fault = next(iter(self.world.twilio.faults.get("post_feedback", ())), None)
         if loss is None:
-            return self.world.run(operation), None
+            return self.world.run(operation, ahead_ms=self.ahead_ms), None
         boundary = Lossy(self.world, *loss)
-        answer = self.world.run(operation, boundary=boundary)
+        answer = self.world.run(operation, boundary=boundary, ahead_ms=self.ahead_ms)
         return answer, loss[1] if boundary.struck else None
 
     def compare(self, answer: Answer, expected: str, struck: str | None) -> None:
@@ -405,7 +441,7 @@ class ComparedStack:
         loss: Loss,
     ) -> None:
         """A guess, whichever way in."""
-        expected, by = self.model.check(verification_id, guess, way, self.world.now)
+        expected, by = self.model.check(verification_id, guess, way, self.now)
         answer, struck = self.run(operation, loss)
         if by is not None and not struck:
             self.report_inline(verification_id, by)

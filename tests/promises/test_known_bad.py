@@ -312,7 +312,7 @@ TABLE = {
     ),
     "given up without a SID": Bad(
         one_after_another("code, confirmed", "retry"),
-        "5: given up, though Twilio knows the message",
+        "5: given up, though the SID could still come",
         ways=Ways(retry=known_bad.given_up_without_sid),
     ),
     "numbered with gaps": Bad(

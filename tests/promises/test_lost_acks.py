@@ -7,8 +7,8 @@ everything else that may happen in between: all orders of the two sendings and o
 the first sending on its way all the time, to arrive once more at any later moment. Lastly the answer is lost for good:
 the caller learns nothing, and asks again.
 
-Cases: 659 lost answers, each retried and each for good; in between, 16 contending pairs with each write lost in
-turn; late arrivals likewise. `-m exhaustive`: all 1,817 pairs.
+Cases: 854 lost answers, each retried and each for good; in between, 16 contending pairs with each write lost in
+turn; late arrivals likewise. `-m exhaustive`: all 2,298 pairs.
 """
 
 import itertools
@@ -21,10 +21,10 @@ from otp_feedback.adapters import records
 from otp_feedback.adapters.records import recipient_key
 from otp_feedback.usecases import report
 from tests.promises.engine import LoseAnswer, Participant, calls_of, echo, explore
-from tests.promises.scenarios import SITUATIONS, Situation, situated
+from tests.promises.scenarios import SITUATIONS, Situation, sampled, situated
 from tests.promises.world import KEYS, TO, Operation, World, check_promises, check_settled
 
-LEAST_LOST = 650
+LEAST_LOST = 850
 FAILURES = (recipient_key(KEYS.index("recipient", TO)), "f")
 
 
@@ -52,7 +52,7 @@ def _is_count_of_sends(field: tuple[str, str]) -> bool:
     return field[0].startswith("C#")
 
 
-@pytest.mark.parametrize(("name", "operation"), CASES)
+@pytest.mark.parametrize(("name", "operation"), sampled(CASES))
 def test_an_answer_lost_once_changes_nothing(name: str, operation: str):
     here = situated(name)
     act, world, before = _all(here)[operation], here.world, here.world.snapshot()
@@ -73,7 +73,7 @@ def test_an_answer_lost_once_changes_nothing(name: str, operation: str):
         world.restore(before)
 
 
-@pytest.mark.parametrize(("name", "operation"), CASES)
+@pytest.mark.parametrize(("name", "operation"), sampled(CASES))
 def test_an_answer_lost_for_good_breaks_no_promise(name: str, operation: str):
     """The caller is told at most that the service is not available, and asks again."""
     here = situated(name)

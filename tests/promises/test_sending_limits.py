@@ -1,4 +1,4 @@
-"""What starting and sending another message leave behind where they come to nothing, and how the cap adds up."""
+"""What counts against a number: what comes to nothing does not, a forged reply changes nothing, and the cap adds up."""
 
 import itertools
 from collections import Counter
@@ -6,10 +6,11 @@ from collections import Counter
 import pytest
 
 from otp_feedback.domain.limits import HOUR_MS
+from otp_feedback.domain.verification import State
 from otp_feedback.usecases.spend import FRESH_MS, SpendMeter
 from tests.promises.engine import LoseAnswer, Participant, calls_of, explore
 from tests.promises.scenarios import SITUATIONS
-from tests.promises.world import World
+from tests.promises.world import World, check_promises
 
 
 @pytest.mark.parametrize("operation", ["start with key", "another with key"])
@@ -22,6 +23,16 @@ def test_who_was_told_to_try_again_is_sent_a_message_by_the_next_try(operation: 
     assert world.run(act, "one", LoseAnswer(create - 1, retried=False)).outcome == "unavailable"
     assert world.run(act, "two").outcome == "ok"
     assert len(world.twilio.messages) == before + 1
+
+
+def test_a_reply_resets_no_failures():
+    """A sender can be forged: else somebody else's reply would give a guesser the number's failures back."""
+    here = SITUATIONS["reply"](World())
+    assert here.world.failures() == 1
+    assert here.world.run(here.operations["reply"]).outcome == "ok"
+    assert here.world.verification(here.verification_id).state is State.CONFIRMED
+    assert here.world.failures() == 1
+    check_promises(here.world)
 
 
 class Count:

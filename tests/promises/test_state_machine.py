@@ -63,9 +63,14 @@ class Life(RuleBasedStateMachine):
         self.stack = ComparedStack()
         self.model = self.stack.model
 
-    @initialize(actions=st.tuples(st.sampled_from(ACTIONS), st.sampled_from(ACTIONS)))
-    def begin(self, actions: tuple[str, str]) -> None:
-        """A verification for each number, so that no life is empty."""
+    @initialize(
+        actions=st.tuples(st.sampled_from(ACTIONS), st.sampled_from(ACTIONS)),
+        interval_s=st.sampled_from((30, 30, 0)),
+        apart_ms=st.sampled_from((0, 0, 1000)),
+    )
+    def begin(self, actions: tuple[str, str], interval_s: int, apart_ms: int) -> None:
+        """A verification for each number, so that no life is empty; in some lives the processes' clocks are apart."""
+        self.stack.arrange(interval_s, apart_ms)
         for to, action in zip(NUMBERS, actions, strict=True):
             self.stack.start(to, action, None, None, None)
 
@@ -83,11 +88,17 @@ class Life(RuleBasedStateMachine):
         self.stack.start(to, action, key, fault, loss)
 
     @precondition(lambda self: self.model.verifications)
-    @rule(pick=picks, fault=create_faults, loss=losses, pause_s=st.sampled_from((30, 31, 60, 300, 29)))
-    def another(self, pick: int, fault: str | None, loss: Loss, pause_s: int) -> None:
-        """Another message after a pause."""
+    @rule(
+        pick=picks,
+        fault=create_faults,
+        loss=losses,
+        pause_s=st.sampled_from((30, 31, 60, 300, 29, 0)),
+        by_sid=st.booleans(),
+    )
+    def another(self, pick: int, fault: str | None, loss: Loss, pause_s: int, *, by_sid: bool) -> None:
+        """Another message after a pause; the caller's own perhaps, by its SID."""
         self.stack.world.advance(pause_s * 1000)
-        self.stack.another(pick, fault, loss)
+        self.stack.another(pick, fault, loss, by_sid=by_sid)
 
     @precondition(lambda self: self.stack.open)
     @rule(
@@ -107,7 +118,7 @@ class Life(RuleBasedStateMachine):
                 stack.tap(pick, number, loss)
             case "reply":
                 stack.reply(verification.to, loss)
-            case "caller" if verification.messages[0].secret is None:
+            case "caller" if verification.messages[number - 1].secret is None:
                 stack.take_word(pick, number, loss)
             case _:
                 stack.check(pick, number, loss)

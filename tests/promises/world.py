@@ -17,15 +17,18 @@ from itertools import chain
 from typing import Any, override
 from urllib.parse import parse_qs, urldefrag, urlsplit
 
+import phonenumbers
+
 from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
 from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
 from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Keys, Mac, Secret, link_id, parse_link_id
-from otp_feedback.domain.verification import Action, Feedback, State, Verification
+from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
 from otp_feedback.usecases import another as another_usecase
 from otp_feedback.usecases import confirm as confirm_usecase
 from otp_feedback.usecases import deliver as deliver_usecase
@@ -62,6 +65,12 @@ TABLE = "Verifications"
 KEYS = Keys.derive("a root of at least thirty-two characters")
 POLICY = Policy(app_name="Example", sender=SENDER)
 RUN_MS = 60_000
+SEARCHED_FOR_MS = 7 * DAY_MS
+"""How long a message's SID is looked for."""
+
+SAME_TIME_MS = 20_000
+"""Two messages no further apart than this cannot be told from each other by the time at which Twilio created them."""
+
 WRITES = frozenset({"put_item", "update_item", "delete_item"})
 FINAL = "delivered"
 
@@ -138,6 +147,10 @@ class Ledger:
         Feedback that Twilio took, by SID.
     wrong, counted
         Wrong guesses answered as such, and failures written, by recipient.
+    refused
+        SIDs whose report Twilio refused for good.
+    unlisted_at
+        Epoch milliseconds at which Twilio last could not list its messages.
     disturbances
         Processes killed, answers lost and errors met so far: each excuses one repeated report.
     erased
@@ -155,6 +168,8 @@ class Ledger:
     posts: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     counted: Counter[str] = field(default_factory=Counter)
+    refused: frozenset[str] = frozenset()
+    unlisted_at: int = 0
     disturbances: int = 0
     erased: set[str] = field(default_factory=set)
     broken: list[str] = field(default_factory=list)
@@ -171,6 +186,8 @@ class Ledger:
             self.posts.copy(),
             self.wrong.copy(),
             self.counted.copy(),
+            self.refused,
+            self.unlisted_at,
             self.disturbances,
             self.erased.copy(),
             self.broken.copy(),
@@ -196,10 +213,16 @@ class FakeTwilio:
     Faults of `create_message`: `refused`, `not_sent`, `timeout_before`, `timeout_after`.
     Of `post_feedback`: `refused`, `throttled`, `timeout_before`, `timeout_after`.
     Of `list_messages` and `redact_message`: `failed`.
+
+    Attributes
+    ----------
+    ahead_ms
+        How far its clock is ahead of the stack's.
     """
 
     def __init__(self, world: "World") -> None:
         self._world = world
+        self.ahead_ms = 0
         self.messages: dict[str, SentMessage] = {}
         self.redacted: frozenset[str] = frozenset()
         self.faults: dict[str, tuple[str, ...]] = {}
@@ -229,18 +252,20 @@ class FakeTwilio:
         if fault in {"timeout_before", "throttled"}:
             return FeedbackDeferred("timeout" if fault == "timeout_before" else "throttled")
         if fault == "refused" or sid not in self.messages:
+            self._world.ledger.refused |= {sid}
             return FeedbackRefused(20404)
         self._world.note_post(self.messages[sid])
         return FeedbackDeferred("timeout") if fault == "timeout_after" else FeedbackAccepted()
 
     def list_messages(self, to: str, since: date, deadline_s: float) -> Sequence[ListedMessage]:
-        """`otp_feedback.usecases.ports.Twilio`."""
+        """`otp_feedback.usecases.ports.Twilio`; the newest first."""
         del deadline_s
         if self._fault("list_messages") is not None:
+            self._world.ledger.unlisted_at = self._world.now
             raise Unavailable
         return [
             ListedMessage(each.sid, "" if each.sid in self.redacted else each.body, each.created_at)
-            for each in self.messages.values()
+            for each in reversed(self.messages.values())
             if each.to == to and datetime.fromtimestamp(each.created_at / 1000, UTC).date() >= since
         ]
 
@@ -251,9 +276,9 @@ class FakeTwilio:
             raise Unavailable
         self.redacted |= {sid}
 
-    def register(self, to: str, verification_id: str = "", number: int = 0) -> str:
+    def register(self, to: str, verification_id: str = "", number: int = 0, body: str = "") -> str:
         """A message that the caller created itself; returns its SID."""
-        return self._create(OutgoingMessage(to, SENDER, "", "", 600, 1), verification_id, number).sid
+        return self._create(OutgoingMessage(to, SENDER, body, "", 600, 1), verification_id, number).sid
 
     def _create(self, message: OutgoingMessage, verification_id: str = "", number: int = 0) -> SentMessage:
         if message.status_callback:
@@ -265,7 +290,7 @@ class FakeTwilio:
             message.to,
             message.sender,
             message.body or "",
-            self._world.now,
+            self._world.now + self.ahead_ms,
             verification_id,
             number,
         )
@@ -307,6 +332,7 @@ class Snapshot:
     """All that a world's future depends on."""
 
     items: dict[str, Item]
+    shown: Mapping[int, Mapping[str, Item]]
     messages: dict[str, SentMessage]
     redacted: frozenset[str]
     faults: dict[str, tuple[str, ...]]
@@ -327,7 +353,8 @@ class World:
     ways
         The use cases.
     slack_ms
-        How much the clock may move within one process; the budgets' windows are watched with it.
+        How much the clock may move within one process, or be apart between two; budgets and expiries are watched with
+        it.
     look_ms
         How long a process takes to look at the clock.
 
@@ -363,16 +390,20 @@ class World:
         self.current: Process | None = None
         self._processes = 0
 
-    def run(self, operation: "Operation", name: str | None = None, boundary: Boundary | None = None) -> Answer:
-        """Run an operation in a process of its own to its end."""
+    def run(
+        self, operation: "Operation", name: str | None = None, boundary: Boundary | None = None, ahead_ms: int = 0
+    ) -> Answer:
+        """Run an operation in a process of its own to its end; `ahead_ms` is how far its clock is ahead."""
         self._processes += 1
-        return Process(self, name or f"process {self._processes}", boundary or Boundary()).run(operation)
+        process = Process(self, name or f"process {self._processes}", boundary or Boundary(), ahead_ms=ahead_ms)
+        return process.run(operation)
 
     def snapshot(self) -> Snapshot:
         """The world as it is, to come back to."""
         twilio = self.twilio
         return Snapshot(
             self.table.items,
+            self.table.shown,
             twilio.messages,
             twilio.redacted,
             twilio.faults,
@@ -384,6 +415,7 @@ class World:
     def restore(self, snapshot: Snapshot) -> None:
         """Make everything as it was."""
         self.table.items = snapshot.items
+        self.table.shown = snapshot.shown
         self.twilio.messages = snapshot.messages
         self.twilio.redacted = snapshot.redacted
         self.twilio.faults = snapshot.faults
@@ -432,7 +464,7 @@ class World:
         return int(item.get("f", {"N": "0"})["N"])
 
     def callbacks(self, status: str = FINAL) -> list[StatusCallback]:
-        """What Twilio says of each message, once."""
+        """What Twilio says of each message that the stack sent, once."""
         return [
             StatusCallback(each.verification_id, each.number, each.sid, status, sender=each.sender)
             for each in self.twilio.messages.values()
@@ -497,7 +529,7 @@ class World:
         self.ledger.created[process.once] += 1
         if self.ledger.created[process.once] > 1:
             self.broke("9: one request, two messages")
-        self._note_sent(message.to, self.policy.limits.recipient, "the recipient's")
+        self._note_sent(canonical(message.to), self.policy.limits.recipient, "the recipient's")
         if item is not None and "lk" in item:
             self._note_sent(item["lk"]["B"].hex(), self.policy.limits.limit_key, "the limit key's")
 
@@ -520,7 +552,7 @@ class World:
         confirmation = verification.confirmation
         if confirmation is not None and confirmation.message == number:
             return
-        late = not verification.messages[number].is_live(self.now)
+        late = not verification.messages[number].is_live(self.now + self.slack_ms)
         if not late or (verification.verification_id, number) not in self.ledger.acted:
             self.broke("4: a report for a message that nobody acted on")
 
@@ -572,11 +604,20 @@ class World:
     def _on_write(self, key: str, old: Item | None, new: Item | None) -> None:
         if key.startswith("R#") and new is not None:
             before = int(old["f"]["N"]) if old is not None and "f" in old else 0
-            self.ledger.counted[key] += max(0, int(new.get("f", {"N": "0"})["N"]) - before)
+            more = int(new.get("f", {"N": "0"})["N"]) - before
+            self.ledger.counted[key] += max(0, more)
+            if more < 0:
+                self._on_reset(self._process)
         elif key.startswith("I#") and old is not None and new != old:
             self.broke("6: an inbound message was put to another verification")
         elif key.startswith("V#"):
             self._on_record(key.removeprefix("V#"), old, new)
+
+    def _on_reset(self, process: "Process") -> None:
+        if process.inbound_sid is not None:
+            self.broke("2: a reply, which can be forged, reset the number's failures")
+        if process.name not in self.ledger.confirmed.values():
+            self.broke("2: a number's failures were reset, and nothing was confirmed")
 
     def _on_record(self, verification_id: str, old: Item | None, new: Item | None) -> None:
         if new is None:
@@ -590,8 +631,7 @@ class World:
             if verification_id in self.ledger.erased:
                 self.broke("6: an erased record came back")
             return
-        if new["ac"]["S"] == Action.REPLY and new["to"]["S"] == self._process.inbound_sender:
-            self.ledger.acted |= {(verification_id, int(number)) for number in old["ms"]["M"]}
+        self.ledger.acted |= {(verification_id, number) for number in self._acted_on(old)}
         self._on_state(verification_id, old, new)
         self._on_attempt(old, new)
         for number, before in old["ms"]["M"].items():
@@ -599,6 +639,13 @@ class World:
                 self._on_message(before["M"], new["ms"]["M"][number]["M"])
             elif "s" in before["M"]:
                 self.broke("6: a message that has a SID was removed")
+
+    def _acted_on(self, item: Item) -> Sequence[int]:
+        """The messages of a record that the process at work may mean: it names none."""
+        if item["ac"]["S"] == Action.REPLY and item["to"]["S"] == self._process.inbound_sender:
+            return [int(number) for number in item["ms"]["M"]]
+        sent = [int(n) for n, each in item["ms"]["M"].items() if int(each["M"]["d"]["N"]) != Delivery.REJECTED]
+        return sent if self._process.names_the_only_one and len(sent) == 1 else ()
 
     def _on_state(self, verification_id: str, old: Item, new: Item) -> None:
         if old["st"] == new["st"]:
@@ -649,6 +696,24 @@ class World:
         }
         if Feedback(new["f"]["S"]) not in steps.get(Feedback(old["f"]["S"]), {Feedback(old["f"]["S"])}):
             self.broke("5: a message's feedback moved back")
+        if old["f"] != new["f"] and new["f"]["S"] == Feedback.REJECTED:
+            self._on_giving_up(new)
+
+    def _on_giving_up(self, message: Item) -> None:
+        """A report ends as rejected where Twilio said so, where nothing was sent, or where the SID never came."""
+        if "s" in message:
+            if message["s"]["S"] not in self.ledger.refused:
+                self.broke("5: given up, though Twilio refused nothing")
+        elif (
+            int(message["d"]["N"]) != Delivery.REJECTED
+            and self.now + self.slack_ms < int(message["c"]["N"]) + SEARCHED_FOR_MS
+        ):
+            self.broke("5: given up, though the SID could still come")
+
+
+def canonical(to: str) -> str:
+    """The one E.164 text of a number, whatever spelling of it is given."""
+    return phonenumbers.format_number(phonenumbers.parse(to), phonenumbers.PhoneNumberFormat.E164)
 
 
 def check_promises(world: World) -> None:
@@ -692,22 +757,45 @@ def check_settled(world: World) -> None:
     for verification in world.verifications():
         if verification.feedback_due_at is not None:
             world.broke("5: a report is still due")
-        confirmation = verification.confirmation
-        if confirmation is None or verification.is_test:
+        if verification.is_test:
             continue
-        feedback = verification.messages[confirmation.message].feedback
-        if feedback not in {Feedback.REPORTED, Feedback.REJECTED}:
-            world.broke("5: a confirmed action was not reported")
-        known = [
-            each.sid
-            for each in world.twilio.messages.values()
-            if (each.verification_id, each.number) == (verification.verification_id, confirmation.message)
-        ]
-        if feedback is Feedback.REPORTED and not any(world.ledger.posts[sid] for sid in known):
-            world.broke("5: said to be reported, though Twilio has no report")
-        if known and feedback is Feedback.REJECTED and not world.ledger.disturbances:
-            world.broke("5: given up, though Twilio knows the message")
+        confirmation = verification.confirmation
+        for message in verification.messages.values():
+            _check_report(world, verification, message)
+            is_settled = message.feedback in {Feedback.REPORTED, Feedback.REJECTED}
+            if confirmation is not None and confirmation.message == message.number and not is_settled:
+                world.broke("5: a confirmed action was not reported")
     check_promises(world)
+
+
+def _check_report(world: World, verification: Verification, message: Message) -> None:
+    known = [
+        each.sid
+        for each in world.twilio.messages.values()
+        if each.sid == message.sid
+        or (each.verification_id, each.number) == (verification.verification_id, message.number)
+    ]
+    if message.feedback is Feedback.REPORTED and not any(world.ledger.posts[sid] for sid in known):
+        world.broke("5: said to be reported, though Twilio has no report")
+    given_up = known and message.feedback is Feedback.REJECTED and world.ledger.refused.isdisjoint(known)
+    if given_up and not _may_stay_unknown(world, verification, message, known):
+        world.broke("5: given up, though Twilio knows the message")
+
+
+def _may_stay_unknown(world: World, verification: Verification, message: Message, known: Sequence[str]) -> bool:
+    """Whether nothing in Twilio's list tells a message for certain, or there was no list when its time was up."""
+    if message.mac is None or not world.twilio.redacted.isdisjoint(known):
+        return True
+    if world.ledger.unlisted_at >= message.sent_at + SEARCHED_FOR_MS:
+        return True
+    of_its_time = [
+        each
+        for other in world.verifications()
+        if other.to == verification.to
+        for each in other.messages.values()
+        if abs(each.sent_at - message.sent_at) <= SAME_TIME_MS
+    ]
+    return verification.action is Action.CALLER and len(of_its_time) > 1
 
 
 class Process:
@@ -717,15 +805,19 @@ class Process:
     ----------
     name
         Tells it from others; its random bytes follow from it.
+    ahead_ms
+        How far its clock is ahead of the world's.
     """
 
-    def __init__(self, world: World, name: str, boundary: Boundary, breaker: CircuitBreaker | None = None) -> None:
+    def __init__(self, world: World, name: str, boundary: Boundary, *, ahead_ms: int = 0) -> None:
         self.world = world
         self.name = name
+        self.ahead_ms = ahead_ms
         self.once = name
         self.missed: str | None = None
         self.erasing = False
         self.only_looks = False
+        self.names_the_only_one = False
         self.answered_at = 0
         self.inbound_sid: str | None = None
         self.inbound_sender: str | None = None
@@ -739,7 +831,7 @@ class Process:
         self.outbound = Outbound(
             store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy, spend
         )
-        reporting = Reporting(store, twilio, self.clock, self.fraction, world.policy, breaker or CircuitBreaker())
+        reporting = Reporting(store, twilio, self.clock, self.fraction, world.policy, CircuitBreaker())
         self.inbound = Inbound(reporting, self, self.random_bytes)
 
     def run(self, operation: "Operation") -> Answer:
@@ -774,10 +866,12 @@ class Process:
         request = StartRequest(to, action, limit_key=limit_key, secret=given, sid=sid)
         return self.world.ways.start(self.outbound, request, self._origin(key), _Silence())
 
-    def another(self, verification_id: str, key: str | None = None, secret: str | None = None) -> Sent:
+    def another(
+        self, verification_id: str, key: str | None = None, secret: str | None = None, sid: str | None = None
+    ) -> Sent:
         """`POST /verifications/{verification_id}/messages`."""
         self.once = f"another/{verification_id}/{key}" if key is not None else self.name
-        request = AnotherRequest(Secret(secret) if secret is not None else None)
+        request = AnotherRequest(Secret(secret) if secret is not None else None, sid)
         return self.world.ways.another(self.outbound, verification_id, request, self._origin(key), _Silence())
 
     def check(self, verification_id: str, guess: str) -> Verification:
@@ -800,7 +894,9 @@ class Process:
 
     def caller(self, verification_id: str, number: int | None = None) -> Verification:
         """`POST /verifications/{verification_id}/confirm`."""
-        self._boundary.observe(lambda: self.world.ledger.acted.add((verification_id, number or 1)))
+        self.names_the_only_one = number is None
+        if number is not None:
+            self._boundary.observe(lambda: self.world.ledger.acted.add((verification_id, number)))
         return self.world.ways.caller(self.inbound, verification_id, number, _Silence())
 
     def cancel(self, verification_id: str) -> Verification:
@@ -841,7 +937,7 @@ class Process:
 
     def clock(self) -> int:
         """`otp_feedback.usecases.ports.Clock`."""
-        return int(self._boundary.observe(self.world.look_at_clock))
+        return int(self._boundary.observe(self.world.look_at_clock)) + self.ahead_ms
 
     def random_bytes(self, count: int) -> bytes:
         """The same bytes each time the same process runs."""
@@ -893,7 +989,7 @@ class Process:
             self.missed = self._boundary.observe(lambda: self.world.recipient_of(verification_id))
 
     def _answered(self) -> None:
-        self.answered_at = int(self._boundary.observe(lambda: self.world.now))
+        self.answered_at = int(self._boundary.observe(lambda: self.world.now)) + self.ahead_ms
 
     def _origin(self, key: str | None) -> Origin:
         return Origin("caller", key, "https://example.com")
