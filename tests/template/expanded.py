@@ -16,6 +16,7 @@ from samtranslator.yaml_helper import yaml_parse
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
     "SendOtpFunction": "send_otp",
+    "StartDirectlyFunction": "start_directly",
     "ConfirmActionFunction": "confirm_action",
     "TrackDeliveryFunction": "track_delivery",
     "RetryFeedbackFunction": "retry_feedback",
