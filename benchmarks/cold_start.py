@@ -17,6 +17,7 @@ BUILT = ROOT / ".aws-sam/build"
 LAYERS = ("DependenciesLayer", "OtpFeedbackLayer")
 FUNCTIONS = {
     "send_otp": "SendOtpFunction",
+    "start_directly": "StartDirectlyFunction",
     "confirm_action": "ConfirmActionFunction",
     "track_delivery": "TrackDeliveryFunction",
     "retry_feedback": "RetryFeedbackFunction",

@@ -1,6 +1,6 @@
 """The process that runs the Lambda functions: it loads the libraries once and forks an instance for each request of
-`functions.Functions`. An instance is a process because Lambda's is one: Powertools keeps the current event in a class,
-so that two requests at a time in one process would answer each other's, and a crash can be tried by killing it.
+`functions.Functions`. An instance is a process because Lambda's is one, which answers one request at a time; and so a
+crash can be tried by killing it.
 
 Run as `python -m local.function_host DESCRIPTOR`; it ends when the other end of that socket is closed.
 """
@@ -27,7 +27,6 @@ PRELOADED = (
     "msgspec",
     "phonenumbers",
     "aws_lambda_powertools",
-    "aws_lambda_powertools.event_handler",
     "aws_lambda_powertools.metrics",
 )
 

@@ -87,7 +87,8 @@ def invoke(function: str, event: str, options: Sequence[str], environ: Mapping[s
     with laptop(environ.get("OTP_BIND")) as (place, variables), tempfile.TemporaryDirectory() as folder:
         needed = prepare(place, by_path[path]) if path in by_path else {}
         file = Path(folder, "variables.json")
-        sam.write({**variables, **chosen_settings(environ), **needed}, file)
+        # An event says itself who asks.
+        sam.write({**variables, sam.UNSIGNED_CALLERS: "", **chosen_settings(environ), **needed}, file)
         command = [str(sam.SAM), "local", "invoke", function, "--event", str(path), "--env-vars", str(file)]
         command += ["--parameter-overrides", f"Architecture={sam.ARCHITECTURE}", *options]
         given = sam.environment(environ)

@@ -141,7 +141,7 @@ class Stack:
         self.clock.advance(seconds)
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Call a function directly (`send_otp`), as Step Functions would. Raises `FunctionError`."""
+        """Call a function directly (`start_directly`), as Step Functions would. Raises `FunctionError`."""
         return self.functions.invoke(function, event)
 
     def run_schedules(self) -> None:

@@ -181,7 +181,7 @@ def _waiting_ms(dynamodb: "DynamoDBClient", table: str, key: str, now: int) -> i
 
 
 def check_base_url(ssm: "SSMClient", stack: DeployedStack) -> Iterator[Finding]:
-    """That direct invocations build their links as the API does."""
+    """That links, callbacks and signatures name the address that the API is at."""
     value = ssm.get_parameter(Name=stack.base_url_parameter)["Parameter"]["Value"].rstrip("/")
     yield judged(
         value == stack.base_url,

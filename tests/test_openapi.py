@@ -40,9 +40,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, str]
     found: dict[str, set[tuple[str, str]]] = {}
     original = http.HttpFunction.__init__
 
-    def record(self: http.HttpFunction, *given: Any) -> None:
-        found[given[0]] = set(given[-1])
-        original(self, *given)
+    def record(self: http.HttpFunction, *given: Any, **routes: Any) -> None:
+        found[given[0]] = {*routes.get("callers", ()), *routes.get("public", ())}
+        original(self, *given, **routes)
 
     monkeypatch.setattr(http.HttpFunction, "__init__", record)
     for name, function in Template(ROOT / "template.yaml", LAPTOP).functions({}).items():

@@ -65,12 +65,15 @@ def make_handler(
         store, twilio, clock, random.random, settings.policy, CircuitBreaker(), spent_s=invocation.spent_s
     )
     inbound = Inbound(reporting, vault, secrets.token_bytes)
-    routes = {
-        **_caller_routes(inbound),
-        **_public_routes(inbound, settings),
-        **_webhook_routes(inbound, settings, vault),
-    }
-    return HttpFunction(SERVICE, logger, invocation, routes)
+    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
+    return HttpFunction(
+        SERVICE,
+        logger,
+        invocation,
+        callers=_caller_routes(inbound),
+        public={**_public_routes(inbound, settings), **_webhook_routes(inbound, settings, vault, base_url)},
+        unsigned_callers=settings.unsigned_callers,
+    )
 
 
 def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
@@ -139,11 +142,11 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
     return {("GET", "/confirm"): ask, ("HEAD", "/confirm"): ask, ("POST", "/confirm"): tap}
 
 
-def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) -> dict[tuple[str, str], Route]:
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"))
-
+def _webhook_routes(
+    inbound: Inbound, settings: Settings, vault: SecretVault, base_url: BaseUrl
+) -> dict[tuple[str, str], Route]:
     def message(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        fields = verified_form(request, base_url.of_stack(), vault)
         reply = InboundReply(
             sid=required(fields, "MessageSid"),
             sender=fields.get("From", ""),
@@ -157,7 +160,7 @@ def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) ->
         return twiml_reply(redirect_verb(settings.fallback_message_url))
 
     def call(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        fields = verified_form(request, base_url.of_stack(), vault)
         reply = InboundReply(required(fields, "CallSid"), fields.get("From", ""), required(fields, "To"))
         if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_call_url is None:
             return twiml_reply(REJECT_CALL)

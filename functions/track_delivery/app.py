@@ -45,17 +45,17 @@ def make_handler(
         api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
         time_left=invocation.time_left_s,
     )
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"))
+    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
 
     def status(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        fields = verified_form(request, base_url.of_stack(), vault)
         callback = _callback(request, fields)
         track_delivery(store, clock, callback, request.journal)
         if settings.redact_bodies:
             redact(twilio, callback, request.journal)
         return Reply(204)
 
-    return HttpFunction(SERVICE, logger, invocation, {("POST", "/twilio/status"): status})
+    return HttpFunction(SERVICE, logger, invocation, public={("POST", "/twilio/status"): status})
 
 
 def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:

@@ -85,6 +85,7 @@ CALLERS = (
         answers=(_sent(1),),
         problems=(
             errors.MalformedRequest,
+            errors.Forbidden,
             errors.IdempotencyConflict,
             errors.PayloadTooLarge,
             *_REFUSED_BY_TWILIO,
@@ -119,6 +120,7 @@ CALLERS = (
         answers=(_sent(2),),
         problems=(
             errors.MalformedRequest,
+            errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
@@ -145,7 +147,7 @@ CALLERS = (
         summary="Show a verification",
         description="Its status, its messages with their delivery and feedback, and what the confirmation proves.",
         answers=(json_answer(200, "The verification as it is now.", _views()),),
-        problems=(*_UNKNOWN, errors.Unavailable),
+        problems=(errors.Forbidden, *_UNKNOWN, errors.Unavailable),
         parameters=(VERIFICATION_ID,),
     ),
     Operation(
@@ -163,6 +165,7 @@ CALLERS = (
         answers=(_confirmed("The secret is right: the action is confirmed.", "secret"),),
         problems=(
             errors.MalformedRequest,
+            errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
@@ -199,6 +202,7 @@ CALLERS = (
         answers=(_confirmed("The action is confirmed, now or before.", "caller"),),
         problems=(
             errors.MalformedRequest,
+            errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
@@ -221,6 +225,7 @@ CALLERS = (
         answers=(json_answer(200, "It is canceled, now or before.", {"canceled": api.CanceledAnswer(EXAMPLE_ID)}),),
         problems=(
             errors.MalformedRequest,
+            errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.PayloadTooLarge,

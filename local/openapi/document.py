@@ -35,8 +35,9 @@ tells Twilio so.
 Errors are `application/problem+json` (RFC 9457); `type` is `urn:otp-feedback:` and a name that does not change. What
 API Gateway itself answers (a caller without authorisation, throttling, a fault) is a JSON object with a `message`.
 
-`send_otp` can also be invoked directly (AWS Lambda `Invoke`) with the body of `POST /verifications`, and the
-`Idempotency-Key` in it as `idempotency_key`.
+Without the API, the function `start_directly` (AWS Lambda `Invoke`; the stack's output `SendFunctionArn`) takes the
+body of `POST /verifications`, and the `Idempotency-Key` in it as `idempotency_key`. It returns what the body of the
+answer would be, a problem's as well; only `Unavailable` it raises.
 """
 _GATEWAY = {
     401: ("Unauthorized", "the token is missing or not accepted."),

@@ -1,4 +1,4 @@
-"""The stack's public address: fixed, of the request, or as the stack wrote it down."""
+"""The stack's public address: fixed, or as the stack wrote it down."""
 
 import time
 from typing import Any
@@ -37,15 +37,11 @@ def base_url(ssm: Ssm, **variables: str) -> BaseUrl:
 def test_a_fixed_address_goes_before_everything():
     ssm = Ssm()
     fixed = base_url(ssm, OTP_PUBLIC_BASE_URL="https://fixed.example.com/", OTP_BASE_URL_PARAMETER="/otp/base-url")
-    assert fixed.of_request("api.example.com") == fixed.of_stack() == "https://fixed.example.com"
+    assert fixed.of_stack() == "https://fixed.example.com"
     assert ssm.asked == 0
 
 
-def test_else_a_request_came_to_the_host_that_api_gateway_names():
-    assert base_url(Ssm()).of_request("api.example.com") == "https://api.example.com"
-
-
-def test_a_direct_invocation_reads_what_the_stack_wrote_down_once_in_a_while(monkeypatch: pytest.MonkeyPatch):
+def test_else_what_the_stack_wrote_down_is_read_once_in_a_while(monkeypatch: pytest.MonkeyPatch):
     now = [1_000_000.0]
     monkeypatch.setattr(time, "time", lambda: now[0])
     ssm = Ssm()

@@ -37,6 +37,7 @@ CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 28_000)
 def event(method: str = "POST", path: str = "/things", **facts: Any) -> dict[str, Any]:
     """An event of payload format 2.0."""
     authorizer = facts.pop("authorizer", None)
+    facts = {"routeKey": f"{method} {path}", "rawPath": path} | facts
     context: dict[str, Any] = {
         "requestId": "request-1",
         "domainName": "api.example.com",
@@ -45,7 +46,7 @@ def event(method: str = "POST", path: str = "/things", **facts: Any) -> dict[str
     }
     if authorizer is not None:
         context["authorizer"] = authorizer
-    return {"version": "2.0", "routeKey": f"{method} {path}", "rawPath": path, "requestContext": context, **facts}
+    return {"version": "2.0", "requestContext": context, **facts}
 
 
 def request(**facts: Any) -> HttpRequest:
@@ -100,7 +101,14 @@ def test_bad_base64_is_malformed(body: str):
         ({"jwt": {"claims": {"sub": "user-7"}, "scopes": None}}, "user-7"),
         ({"jwt": {"claims": {}}}, "-"),
         ({"jwt": {"claims": None}}, "-"),
+        ({"jwt": {"claims": {"sub": ""}}}, "-"),
+        ({"jwt": {"claims": {"sub": 7}}}, "-"),
         ({"iam": None}, "-"),
+        ({"iam": {"userId": ""}}, "-"),
+        ({"iam": {"userId": ":session"}}, "-"),
+        ({"iam": {"userId": ["AIDAUSER"]}}, "-"),
+        ({"lambda": {"userId": "AIDAUSER"}}, "-"),
+        ("AIDAUSER", "-"),
     ],
 )
 def test_the_caller_is_the_principal_without_its_session(authorizer: Any, caller: str):
@@ -174,24 +182,41 @@ def test_nesting_without_end_is_malformed(raw: bytes):
         decode(raw, CheckBody)
 
 
+SIGNED = {"iam": {"userId": "AIDAUSER"}}
+
+
 class Function:
     """A function whose routes the test sets, and the lines it logged."""
 
-    def __init__(self, lines: list[str]) -> None:
+    def __init__(self, lines: list[str], *, unsigned_callers: bool = False) -> None:
         self._lines = lines
         self.answer: Reply | Exception = Reply(200, "{}")
         # Powertools keeps one logger for each name, with the handler of whoever made it first.
         logger = Logger(service=f"test-http-{next(_serial)}", logger_handler=_Collector(lines))
-        self._handler = HttpFunction("test", logger, Invocation(), {("POST", "/things/{name}"): self._route})
+        self._handler = HttpFunction(
+            "test",
+            logger,
+            Invocation(),
+            callers={("POST", "/things/{name}"): self._route},
+            public={("GET", "/page"): self._route, ("HEAD", "/page"): self._route},
+            unsigned_callers=unsigned_callers,
+        )
+        self.reached = 0
 
     def _route(self, _request: HttpRequest) -> Reply:
+        self.reached += 1
         if isinstance(self.answer, Exception):
             raise self.answer
         return self.answer
 
     def call(self, **facts: Any) -> dict[str, Any]:
-        """Answer an event."""
-        return self._handler(event(**{"path": "/things/a", **facts}), CONTEXT)
+        """Answer an event, of an authorised caller's request unless told otherwise."""
+        caller = {"routeKey": "POST /things/{name}", "pathParameters": {"name": "a"}, "authorizer": SIGNED}
+        return self.answer_to(event(**{"path": "/things/a", **caller, **facts}))
+
+    def answer_to(self, event: Any) -> dict[str, Any]:
+        """Answer any event."""
+        return self._handler(event, CONTEXT)
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -283,11 +308,40 @@ def test_no_answer_may_be_stored(function: Function, answer: Reply | Exception):
     assert function.call(path="/nowhere")["headers"]["Cache-Control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/", "/things", "/things/a/b", "/things/"])
-def test_another_path_is_not_found(function: Function, path: str):
-    answer = function.call(path=path)
-    assert answer["statusCode"] == 404
-    assert json.loads(answer["body"])["type"] == "urn:otp-feedback:not-found"
+@pytest.mark.parametrize("path", ["/", "/things", "/things/a/b", "/things/", "/page", "/things/b", "/things/{name}"])
+@pytest.mark.parametrize("method", ["POST", "GET"])
+def test_a_route_key_that_does_not_fit_method_and_path_is_not_found(function: Function, method: str, path: str):
+    for key in ("POST /things/{name}", "GET /page", f"{method} {path}", "$default", "", None, 7, ["GET /page"]):
+        if (method, path, key) != ("GET", "/page", "GET /page"):
+            answer = function.call(method=method, path=path, routeKey=key)
+            assert answer["statusCode"] == 404
+            assert json.loads(answer["body"])["type"] == "urn:otp-feedback:not-found"
+    assert function.reached == 0
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_public_route_asks_for_no_caller(function: Function, method: str):
+    assert function.answer_to(event(method, "/page"))["statusCode"] == 200
+
+
+def test_a_callers_route_answers_nobody_unless_that_was_chosen():
+    strict, lax = Function([]), Function([], unsigned_callers=True)
+    assert strict.call(authorizer=None)["statusCode"] == 403
+    assert strict.reached == 0
+    assert lax.call(authorizer=None)["statusCode"] == 200
+
+
+@pytest.mark.parametrize("key", ["hidden-value", "POST /hidden-value"])
+def test_a_route_key_that_is_none_of_ours_is_not_logged(function: Function, key: str):
+    function.call(routeKey=key)
+    assert "hidden-value" not in json.dumps(function.lines)
+
+
+@given(JSON)
+def test_any_event_is_answered(value: Any):
+    function = Function([])
+    for given_event in (value, {"requestContext": value}, event(authorizer=value, pathParameters=value)):
+        assert function.answer_to(given_event)["statusCode"] in {400, 404}
 
 
 def test_a_request_does_not_see_what_the_one_before_left(function: Function):

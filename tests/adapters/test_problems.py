@@ -23,6 +23,7 @@ PROBLEMS = [
 DESIGN = {
     "malformed-request": 400,
     "invalid-signature": 403,
+    "forbidden": 403,
     "unknown-verification": 404,
     "not-found": 404,
     "already-confirmed": 409,

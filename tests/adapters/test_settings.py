@@ -182,6 +182,15 @@ def test_only_plain_http_is_an_emulator(url: str, *, emulated: bool):
     assert read(OTP_TWILIO_BASE_URL=url).twilio_is_emulated is emulated
 
 
+@pytest.mark.parametrize("url", ["", "https://twilio.example.com"])
+def test_callers_are_unsigned_only_where_twilio_is_emulated(url: str):
+    with pytest.raises(ConfigurationError) as refused:
+        read(OTP_UNSIGNED_CALLERS="true", OTP_TWILIO_BASE_URL=url)
+    assert refused.value.variable == "OTP_UNSIGNED_CALLERS"
+    assert read(OTP_UNSIGNED_CALLERS="true", OTP_TWILIO_BASE_URL="http://127.0.0.1:8081").unsigned_callers
+    assert not read(OTP_TWILIO_BASE_URL="http://127.0.0.1:8081").unsigned_callers
+
+
 RECIPIENTS = {"+15005550100": "123456", "+447700900123": "Abc12345"}
 
 

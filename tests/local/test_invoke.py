@@ -91,7 +91,7 @@ def test_the_stack_of_make_dev_is_used_where_it_runs(capsys: pytest.CaptureFixtu
     stack.aws.empty(stack.table_name)
     with sam.left_for_sam(stack, sam.VARIABLES):
         _, _, variables, keys = invoked(capsys, CHECK)
-    assert variables == stack.variables
+    assert variables == {**stack.variables, "OTP_UNSIGNED_CALLERS": ""}
     assert f"V#{FIXTURES[CHECK].scene.verification_id()}" in keys
     stack.aws.empty(stack.table_name)
 
@@ -99,8 +99,8 @@ def test_the_stack_of_make_dev_is_used_where_it_runs(capsys: pytest.CaptureFixtu
 @pytest.mark.parametrize(
     ("function", "event", "message"),
     [
-        ("", "events/send_otp.start-code.json", r"^FUNCTION is missing: one of SendOtpFunction, Confirm"),
-        ("SendOtp", "events/send_otp.start-code.json", r"^FUNCTION=SendOtp is none of SendOtpFunction, Confirm"),
+        ("", "events/send_otp.start-code.json", r"^FUNCTION is missing: one of SendOtpFunction, StartDirectly"),
+        ("SendOtp", "events/send_otp.start-code.json", r"^FUNCTION=SendOtp is none of SendOtpFunction, StartDirectly"),
         ("SendOtpFunction", "", r"^EVENT is missing.*events/README\.md"),
         ("SendOtpFunction", "events/send_otp.start.json", r"^EVENT=events/send_otp\.start\.json is no file"),
     ],

@@ -54,7 +54,7 @@ def test_the_table_of_verifications(deployed: Template):
 
 def test_the_functions_get_the_templates_settings(deployed: Template):
     functions = deployed.functions({"VerificationsTable": "the-table", "StackSecret": "the-secret"})
-    assert {"send_otp", "confirm_action", "track_delivery", "retry_feedback"} <= functions.keys()
+    assert {"send_otp", "start_directly", "confirm_action", "track_delivery", "retry_feedback"} <= functions.keys()
     send = functions["send_otp"]
     assert send.environment["OTP_TABLE"] == "the-table"
     assert send.environment["OTP_SECRET_ARN"] == "the-secret"

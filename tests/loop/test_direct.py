@@ -1,20 +1,30 @@
-"""`send_otp` invoked directly, as Step Functions and other Lambdas do."""
+"""`start_directly`, which Step Functions and other Lambdas invoke; and what the API's functions make of such events."""
 
+import json
+from collections.abc import Mapping
 from contextlib import closing
+from typing import Any
+from urllib.parse import urlencode
 
 import boto3
 import pytest
 
+from local.aws import ACCOUNT_SID
+from local.fixtures.payloads import CALLER, iam
 from local.functions import FunctionError
+from local.webhooks import signature
+from tests.events.conformance import Document
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, fresh_number, problem_of
 
 KEY = "execution-17"
+SENDING = "/verifications"
+CONFIRM = "/verifications/{verification_id}/confirm"
 
 
 def test_it_sends_as_over_http_and_answers_plainly(loop: Loop):
     to = fresh_number()
-    answer = loop.stack.invoke("send_otp", {"to": to, "action": "code", "reference": "run-1"})
+    answer = loop.stack.invoke("start_directly", {"to": to, "action": "code", "reference": "run-1"})
     (message,) = loop.messages(to)
     assert answer.keys() == {"verification_id", "status", "expires_at", "message"}
     assert answer["message"] == {"number": 1, "status": "accepted", "sid": message["sid"]}
@@ -25,69 +35,166 @@ def test_it_sends_as_over_http_and_answers_plainly(loop: Loop):
 
 def test_the_key_in_the_body_makes_a_repeated_invocation_harmless(loop: Loop):
     event = {"to": fresh_number(), "action": "code", "idempotency_key": KEY}
-    first = loop.stack.invoke("send_otp", event)
+    first = loop.stack.invoke("start_directly", event)
     with loop.unchanged():
-        assert loop.stack.invoke("send_otp", event) == first
-    with pytest.raises(FunctionError, match="IdempotencyConflict"):
-        loop.stack.invoke("send_otp", {**event, "reference": "other"})
+        assert loop.stack.invoke("start_directly", event) == first
+    refused = loop.stack.invoke("start_directly", {**event, "reference": "other"})
+    assert (refused["type"], refused["status"]) == ("urn:otp-feedback:idempotency-conflict", 409)
     assert len(loop.messages(event["to"])) == 1
 
 
 def test_a_caller_over_http_does_not_share_its_keys(loop: Loop):
     to = fresh_number()
-    first = loop.stack.invoke("send_otp", {"to": to, "action": "code", "idempotency_key": KEY})
+    first = loop.stack.invoke("start_directly", {"to": to, "action": "code", "idempotency_key": KEY})
     loop.advance(31)
     second = loop.start(to, key=KEY)
     assert second.json()["verification_id"] != first["verification_id"]
 
 
 @pytest.mark.parametrize(
-    ("change", "error"),
+    ("change", "field"),
     [
-        ({"to": "+1555"}, "MalformedRequest"),
-        ({"to": None}, "MalformedRequest"),
-        ({"action": "dance"}, "MalformedRequest"),
-        ({"unknown": 1}, "MalformedRequest"),
-        ({"idempotency_key": 17}, "MalformedRequest"),
-        ({"idempotency_key": "a b"}, "MalformedRequest"),
-        ({"idempotency_key": ""}, "MalformedRequest"),
-        ({"secret": "abc"}, "MalformedRequest"),
-        ({"template": "none"}, "MalformedRequest"),
+        ({"to": "+1555"}, "to"),
+        ({"to": None}, "to"),
+        ({"action": "dance"}, "action"),
+        ({"unknown": 1}, "body"),
+        ({"idempotency_key": 17}, "idempotency_key"),
+        ({"idempotency_key": "a b"}, "idempotency_key"),
+        ({"idempotency_key": ""}, "idempotency_key"),
+        ({"secret": "abc"}, "secret"),
+        ({"template": "none"}, "template"),
     ],
     ids=str,
 )
-def test_what_is_wrong_is_raised_as_an_error_that_echoes_nothing(loop: Loop, change: dict[str, object], error: str):
+def test_what_is_wrong_is_answered_with_a_problem_that_echoes_nothing(
+    loop: Loop, change: dict[str, object], field: str
+):
     event = {"to": fresh_number(), "action": "code", **change}
-    with loop.unchanged(), pytest.raises(FunctionError, match=error) as raised:
-        loop.stack.invoke("send_otp", event)
+    with loop.unchanged():
+        refused = loop.stack.invoke("start_directly", event)
+    assert (refused["type"], refused["status"]) == ("urn:otp-feedback:malformed-request", 400)
+    assert change.keys() == {"unknown"} or refused["field"] == field
     for value in (*change.values(), event["to"]):
-        assert value in (None, "", 1, 17) or str(value) not in str(raised.value)
+        assert value in (None, "", 1, 17) or str(value) not in json.dumps(refused)
 
 
 @pytest.mark.parametrize("event", [{}, [], "text", None, 7, {"Records": []}, {"detail": {}}], ids=str)
-def test_an_event_that_is_no_request_is_an_error(loop: Loop, event: object):
-    with loop.unchanged(), pytest.raises(FunctionError, match="MalformedRequest"):
-        loop.stack.invoke("send_otp", event)
+def test_an_event_that_is_no_request_is_answered_with_a_problem(loop: Loop, event: object):
+    with loop.unchanged():
+        assert loop.stack.invoke("start_directly", event)["type"] == "urn:otp-feedback:malformed-request"
 
 
-def test_a_limit_is_raised_as_an_error(loop: Loop):
+def test_a_limit_is_answered_as_over_http(loop: Loop):
     event = {"to": fresh_number(), "action": "code"}
-    loop.stack.invoke("send_otp", event)
-    with loop.unchanged(), pytest.raises(FunctionError, match="TooManyMessages"):
-        loop.stack.invoke("send_otp", event)
+    loop.stack.invoke("start_directly", event)
+    with loop.unchanged():
+        refused = loop.stack.invoke("start_directly", event)
+        assert refused == loop.start(event["to"]).json()
+    schema = Document().content["components"]["schemas"]["TooManyMessagesProblem"]
+    assert Document().violations(schema, refused) == []
 
 
-def test_without_a_fixed_address_it_is_read_from_the_parameter_once(running: Running):
+def posed(route: str, path: str, body: Mapping[str, Any], **context: Any) -> dict[str, Any]:
+    """An event as API Gateway makes them, by somebody who may only invoke functions."""
+    method = route.partition(" ")[0]
+    return {
+        "version": "2.0",
+        "routeKey": route,
+        "rawPath": path,
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json"},
+        "requestContext": {"domainName": "evil.example", "http": {"method": method, "path": path}, **context},
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }
+
+
+def test_neither_entrance_takes_the_others_events(loop: Loop):
+    start = {"to": fresh_number(), "action": "code"}
+    authorised = posed(f"POST {SENDING}", SENDING, start, authorizer=iam())
+    with loop.unchanged():
+        for for_the_api in (authorised, {**start, "requestContext": {}}, {**start, "requestContext": None}):
+            refused = loop.stack.invoke("start_directly", for_the_api)
+            assert (refused["status"], refused["field"]) == (400, "requestContext")
+        for function in ("send_otp", "confirm_action", "track_delivery"):
+            for direct in (start, {**start, "requestContext": None}, {}, None, [start]):
+                answer = loop.stack.invoke(function, direct)
+                assert (answer["statusCode"], json.loads(answer["body"])["field"]) == (400, "requestContext")
+
+
+@pytest.fixture
+def unfixed(running: Running) -> Loop:
+    """A stack whose address only its parameter tells: another name of the laptop's."""
     loop = running(OTP_PUBLIC_BASE_URL="", OTP_BASE_URL_PARAMETER="/tests/base-url")
-    address = loop.stack.api_url.replace("127.0.0.1", "localhost")
     with closing(boto3.client("ssm", endpoint_url=loop.stack.aws_url)) as parameters:
-        parameters.put_parameter(Name="/tests/base-url", Value=f"{address}/", Type="String")
+        parameters.put_parameter(Name="/tests/base-url", Value=f"{own_address(loop)}/", Type="String", Overwrite=True)
+    return loop
+
+
+def own_address(loop: Loop) -> str:
+    return loop.stack.api_url.replace("127.0.0.1", "localhost")
+
+
+def test_links_and_callbacks_name_the_stacks_own_host_read_once(unfixed: Loop):
+    over_http, directly = fresh_number(), fresh_number()
+    event = posed(f"POST {SENDING}", SENDING, {"to": over_http, "action": "link"}, authorizer=iam())
+    with unfixed.watching() as calls:
+        assert unfixed.stack.invoke("send_otp", event)["statusCode"] == 202
+        assert unfixed.start(fresh_number(), "link").status_code == 202
+        unfixed.stack.invoke("start_directly", {"to": directly, "action": "link"})
+        unfixed.stack.invoke("start_directly", {"to": fresh_number(), "action": "link"})
+    assert calls.count("ssm:GetParameter") == 2, "once for each function"
+    for to in (over_http, directly):
+        (message,) = unfixed.messages(to)
+        assert message["status_callback"].startswith(f"{own_address(unfixed)}/twilio/status?")
+        assert f"{own_address(unfixed)}/confirm?id=" in message["body"]
+        assert unfixed.deliver(message["sid"], "delivered")["response_status"] == 204
+
+
+@pytest.mark.parametrize(
+    ("function", "path"),
+    [("confirm_action", "/twilio/message"), ("confirm_action", "/twilio/call"), ("track_delivery", "/twilio/status")],
+)
+def test_a_webhook_signed_for_the_events_host_is_refused(unfixed: Loop, function: str, path: str):
+    form = {"AccountSid": ACCOUNT_SID, "To": "+14155550100", "From": fresh_number(), "CallSid": "CA" + "0" * 32}
+    for host, refused in (("https://evil.example", True), (own_address(unfixed), False)):
+        event = posed(f"POST {path}", path, {})
+        event |= {"body": urlencode(form), "headers": {"x-twilio-signature": signature(f"{host}{path}", form)}}
+        assert (unfixed.stack.invoke(function, event)["statusCode"] == 403) is refused
+
+
+def test_without_its_address_a_stack_is_unavailable_and_says_so_to_be_tried_again(running: Running):
+    loop = running(OTP_PUBLIC_BASE_URL="", OTP_BASE_URL_PARAMETER="/tests/no-such-parameter")
     to = fresh_number()
-    with loop.watching() as calls:
-        answer = loop.stack.invoke("send_otp", {"to": to, "action": "link"})
-        loop.stack.invoke("send_otp", {"to": fresh_number(), "action": "link"})
-    assert calls.count("ssm:GetParameter") == 1
-    (message,) = loop.messages(to)
-    assert message["status_callback"].startswith(f"{address}/twilio/status?")
-    assert f"{address}/confirm?id=" in message["body"]
-    assert problem_of(loop.check(answer["verification_id"], "123456")) == "wrong-action"
+    with loop.unchanged():
+        assert problem_of(loop.start(to)) == "unavailable"
+        with pytest.raises(FunctionError, match=r"^start_directly: Unavailable: "):
+            loop.stack.invoke("start_directly", {"to": to, "action": "code"})
+    assert loop.messages(to) == []
+
+
+@pytest.mark.parametrize("route", ["POST /confirm", f"POST {CONFIRM}", "POST /twilio/message", "$default", None])
+@pytest.mark.parametrize(
+    "authorizer",
+    [None, {}, {"iam": {}}, {"iam": {"userId": ""}}, {"jwt": {"claims": {"sub": ""}}}, {"lambda": {"sub": "me"}}],
+    ids=str,
+)
+def test_callers_routes_believe_no_event_without_an_authoriser(
+    loop: Loop, route: str | None, authorizer: dict[str, Any] | None
+):
+    started = loop.started("caller", secret="M4K8WZ")
+    path = CONFIRM.replace("{verification_id}", started.verification_id)
+    event = posed("POST /confirm", path, {}, **({} if authorizer is None else {"authorizer": authorizer}))
+    event |= {"routeKey": route, "pathParameters": {"verification_id": started.verification_id}}
+    with loop.unchanged():
+        answer = loop.stack.invoke("confirm_action", event)
+    refused = (403, "urn:otp-feedback:forbidden") if route == f"POST {CONFIRM}" else (404, "urn:otp-feedback:not-found")
+    assert (answer["statusCode"], json.loads(answer["body"])["type"]) == refused
+
+
+def test_with_one_they_do(loop: Loop):
+    started = loop.started("caller", secret="M4K8WZ")
+    path = CONFIRM.replace("{verification_id}", started.verification_id)
+    event = posed(f"POST {CONFIRM}", path, {}, authorizer=iam(CALLER))
+    event["pathParameters"] = {"verification_id": started.verification_id}
+    assert loop.stack.invoke("confirm_action", event)["statusCode"] == 200

@@ -1,6 +1,7 @@
 """What each outcome counts, in CloudWatch's embedded metric format, as the alarms and the dashboard look for it."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,10 +111,53 @@ def test_a_test_recipient_counts_nothing(custom):
     assert not counts
 
 
+def test_a_direct_start_counts_as_sent(loop):
+    with counting(loop) as counts:
+        loop.stack.invoke("start_directly", {"to": fresh_number(), "action": "code"})
+    assert counts == {("start_directly", "Sent"): 1}
+
+
+def test_a_refused_direct_start_is_no_error_of_lambdas_and_counts_nothing(loop):
+    with counting(loop) as counts:
+        assert loop.stack.invoke("start_directly", {"to": "+1555", "action": "code"})["status"] == 400
+    assert not counts
+
+
+def test_an_alarm_or_graph_that_counts_send_otp_counts_start_directly():
+    widgets = json.loads(resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"])["widgets"]
+    looked_at = [[row[:4] for row in widget["properties"]["metrics"]] for widget in widgets]
+    looked_at += [
+        [query["MetricStat"]["Metric"] for query in alarm["Metrics"] if "MetricStat" in query]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+    ]
+    named = 0
+    for rows in looked_at:
+        texts = {json.dumps(row) for row in rows}
+        # A fault of start_directly is an error of Lambda's.
+        sending = {text for text in texts if re.search("send_otp|SendOtp", text) and '"Fault"' not in text}
+        assert {
+            text.replace("send_otp", "start_directly").replace("SendOtp", "StartDirectly") for text in sending
+        } <= texts
+        named += len(sending)
+    assert named >= 11
+
+
+def test_an_alarm_uses_what_it_takes_and_takes_no_more_than_it_may():
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        taken = {
+            query["Id"] for query in alarm["Metrics"] if not query.get("ReturnData", True) and "MetricStat" in query
+        }
+        expressions = " ".join(query.get("Expression", "") for query in alarm["Metrics"])
+        assert "METRICS()" in expressions or taken <= set(re.findall(r"[a-z]+", expressions)), name
+        # A hard limit: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarm-limits.html
+        assert len(taken) <= 10, name
+
+
 @pytest.mark.parametrize("name", sorted(resources("AWS::CloudWatch::Alarm")))
 def test_an_alarm_looks_where_the_functions_count(name):
     counted_by = {
         "send_otp": {"Sent", "SendFailed"},
+        "start_directly": {"Sent", "SendFailed"},
         "confirm_action": {"Confirmed", "WrongSecret", "FeedbackRejected"},
         "track_delivery": set(),
         "retry_feedback": {"FeedbackRejected", "OldestFeedbackSeconds"},

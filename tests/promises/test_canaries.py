@@ -411,12 +411,12 @@ def speak_badly(walk: Walk) -> None:
 
 
 def invoke_directly(walk: Walk) -> None:
-    """`send_otp` without the API: a start, the same start, and starts that fail."""
+    """Without the API: a start, the same start, and starts that fail."""
     to = walk.number()
     good = {"to": to, "action": "code", "idempotency_key": f"{KEY}-direct", "limit_key": LIMIT_KEY}
     for event in (good, good, {**good, "action": UNPARSABLE}, {**good, "to": f"{to}x"}, {**good, "locale": UNPARSABLE}):
         try:
-            walk.answers.append(json.dumps(walk.stack.invoke("send_otp", event)).encode())
+            walk.answers.append(json.dumps(walk.stack.invoke("start_directly", event)).encode())
         except FunctionError as error:
             walk.answers.append("".join(traceback.format_exception(error)).encode())
     walk.note_secrets()

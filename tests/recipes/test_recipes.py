@@ -25,6 +25,8 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stack import Stack
+from otp_feedback.adapters.problems import STATUS
+from otp_feedback.domain.errors import Unavailable
 from tests.template.expanded import source
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
@@ -405,18 +407,51 @@ def test_auth0_lets_a_user_in_whose_verification_cannot_be_kept(stack):
     assert feedback(stack, number) == ["unconfirmed"]
 
 
-def test_step_functions_passes_what_the_function_takes(stack):
-    document = (RECIPES / "step-functions.asl.json").read_text()
-    send = json.loads(document)["States"]["Send"]
-    values = {"$.phone": "+4915130000040", "$.order": "order:17", "$$.Execution.Name": "execution-1"}
+STATES = json.loads((RECIPES / "step-functions.asl.json").read_text())["States"]
+
+
+def execute(stack: Stack, phone: str, execution: str) -> tuple[str, dict[str, Any]]:
+    """Where an execution comes to, and what the function answered."""
+    send, chosen = STATES["Send"], STATES["Sent?"]
+    values = {"$.phone": phone, "$.order": "order:17", "$$.Execution.Name": execution}
     payload = {
         name.removesuffix(".$"): values[value] if name.endswith(".$") else value
         for name, value in send["Parameters"]["Payload"].items()
     }
-    first, again = stack.invoke("send_otp", payload), stack.invoke("send_otp", payload)
+    assert (send["ResultSelector"], send["ResultPath"], send["Next"]) == ({"answer.$": "$.Payload"}, "$.otp", "Sent?")
+    answer = stack.invoke("start_directly", payload)
+
+    def holds(rule: dict[str, Any]) -> bool:
+        if "Or" in rule:
+            return any(holds(each) for each in rule["Or"])
+        found = answer.get(rule["Variable"].removeprefix("$.otp.answer."))
+        return (found is not None) is rule["IsPresent"] if "IsPresent" in rule else found == rule["StringEquals"]
+
+    return next((rule["Next"] for rule in chosen["Choices"] if holds(rule)), chosen["Default"]), answer
+
+
+def test_step_functions_passes_what_the_function_takes(stack):
+    first, again = (execute(stack, "+4915130000040", "execution-1") for _ in range(2))
     assert first == again
-    assert set(re.findall(r"\$\.Payload\.(\w+)", document)) <= first.keys()
+    assert (first[0], first[1]["status"]) == ("Sent", "pending")
     assert feedback(stack, "+4915130000040") == ["unconfirmed"]
+
+
+def test_step_functions_tells_refusals_apart(stack):
+    execute(stack, "+4915130000041", "execution-2")
+    assert execute(stack, "+4915130000041", "execution-3")[0] == "CannotReach"
+    came_to, answer = execute(stack, "no number", "execution-4")
+    assert came_to == "Refused"
+    assert {
+        STATES["Refused"][path].removeprefix("$.otp.answer.") for path in ("ErrorPath", "CausePath")
+    } <= answer.keys()
+    urns = {f"urn:otp-feedback:{kind.name}" for kind in STATUS}
+    assert set(re.findall(r"urn:[\w:-]+", json.dumps(STATES))) <= urns
+
+
+def test_step_functions_tries_again_what_the_function_raises():
+    [retry] = STATES["Send"]["Retry"]
+    assert Unavailable.__name__ in retry["ErrorEquals"]
 
 
 def test_a_message_of_your_own_needs_two_calls(stack):

@@ -18,6 +18,7 @@ from local.template import Template
 ROOT = Path(__file__).parents[2]
 FUNCTIONS = {
     "SendOtpFunction": "send_otp",
+    "StartDirectlyFunction": "start_directly",
     "ConfirmActionFunction": "confirm_action",
     "TrackDeliveryFunction": "track_delivery",
     "RetryFeedbackFunction": "retry_feedback",

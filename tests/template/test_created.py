@@ -219,7 +219,7 @@ def test_the_outputs():
         "DashboardUrl",
         "ApiLogGroupName",
     }
-    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Fn::GetAtt": ["SendOtpFunction", "Arn"]}
+    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Fn::GetAtt": ["StartDirectlyFunction", "Arn"]}
 
 
 def test_whoever_has_dns_elsewhere_is_told_what_to_point_it_at():

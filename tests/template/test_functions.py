@@ -19,6 +19,7 @@ SHARED = {
     "OTP_TWILIO_BASE_URL",
     "OTP_TWILIO_REGION",
     "OTP_TWILIO_EDGE",
+    "OTP_UNSIGNED_CALLERS",
 }
 """Variables that every function has."""
 
@@ -35,7 +36,7 @@ def resolved(function):
     """A function's environment with the template's defaults."""
     parameters = {name: p.get("Default") for name, p in source()["Parameters"].items()} | GIVEN
     values = {}
-    for name, value in environment(function).items():
+    for name, value in choose(environment(function), {}).items():
         chosen = value if isinstance(value, str) else parameters.get(value.get("Ref", ""), value.get("Fn::Sub"))
         values[name] = str(chosen)
     return values
@@ -47,6 +48,22 @@ def test_a_function_has_what_every_function_has(function):
     assert set(variables) >= SHARED
     assert variables["POWERTOOLS_SERVICE_NAME"] == FUNCTIONS[function]
     assert variables["RES_OPTIONS"] == "timeout:1 attempts:2"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "address"),
+    [
+        ({}, ""),
+        ({"HasPublicBaseUrl": True}, {"Ref": "PublicBaseUrl"}),
+        ({"HasCustomDomain": True}, {"Fn::Sub": "https://${CustomDomain}"}),
+    ],
+)
+def test_the_address_of_the_stack_is_a_setting_where_it_closes_no_circle(conditions, address):
+    for function in ("SendOtpFunction", "StartDirectlyFunction", "ConfirmActionFunction", "TrackDeliveryFunction"):
+        variables = choose(environment(function), conditions)
+        assert variables["OTP_PUBLIC_BASE_URL"] == address
+        assert "base-url" in variables["OTP_BASE_URL_PARAMETER"]["Fn::Sub"]
+        assert variables["OTP_UNSIGNED_CALLERS"] == ""
 
 
 def test_no_setting_is_read_that_the_template_does_not_set():
@@ -130,9 +147,16 @@ def test_what_a_sending_request_has_not_sent_when_its_function_ends_is_never_sen
     assert resources("AWS::Lambda::Function")["SendOtpFunction"]["Timeout"] * 1000 == REQUEST_ENDS_MS
 
 
-@pytest.mark.parametrize("name", ["Send", "Confirm", "Track"])
-def test_concurrency_is_reserved_only_where_asked_for(name):
-    function = next(f for f in FUNCTIONS if f.startswith(name))
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        ("SendOtpFunction", "Send"),
+        ("StartDirectlyFunction", "Send"),
+        ("ConfirmActionFunction", "Confirm"),
+        ("TrackDeliveryFunction", "Track"),
+    ],
+)
+def test_concurrency_is_reserved_only_where_asked_for(function, name):
     properties = resources("AWS::Lambda::Function")[function]
     assert "ReservedConcurrentExecutions" not in choose(properties, {})
     chosen = choose(properties, {f"Reserves{name}": True})
@@ -141,7 +165,7 @@ def test_concurrency_is_reserved_only_where_asked_for(name):
 
 def test_what_is_invoked_asynchronously_is_not_tried_again():
     configs = resources("AWS::Lambda::EventInvokeConfig")
-    for function in ("SendOtpFunction", "RetryFeedbackFunction"):
+    for function in ("SendOtpFunction", "StartDirectlyFunction", "RetryFeedbackFunction"):
         config = configs[f"{function}EventInvokeConfig"]
         assert config["MaximumRetryAttempts"] == 0
         assert config["FunctionName"] == {"Ref": function}

@@ -11,16 +11,23 @@ BASE_URL = (
 )
 INDEX = "${VerificationsTable.Arn}/index/feedback-due"
 
+SENDING = {
+    ("dynamodb:DeleteItem", TABLE),
+    ("dynamodb:GetItem", TABLE),
+    ("dynamodb:PutItem", TABLE),
+    ("dynamodb:UpdateItem", TABLE),
+    ("ssm:GetParameter", BASE_URL),
+}
 ALLOWED = {
-    "SendOtp": {
-        ("dynamodb:DeleteItem", TABLE),
+    "SendOtp": SENDING,
+    "StartDirectly": SENDING,
+    "ConfirmAction": {
         ("dynamodb:GetItem", TABLE),
         ("dynamodb:PutItem", TABLE),
         ("dynamodb:UpdateItem", TABLE),
         ("ssm:GetParameter", BASE_URL),
     },
-    "ConfirmAction": {("dynamodb:GetItem", TABLE), ("dynamodb:PutItem", TABLE), ("dynamodb:UpdateItem", TABLE)},
-    "TrackDelivery": {("dynamodb:UpdateItem", TABLE)},
+    "TrackDelivery": {("dynamodb:UpdateItem", TABLE), ("ssm:GetParameter", BASE_URL)},
     "RetryFeedback": {("dynamodb:GetItem", TABLE), ("dynamodb:UpdateItem", TABLE), ("dynamodb:Query", INDEX)},
 }
 

@@ -42,7 +42,17 @@ def test_send_otp(loop, may):
         loop.advance(31)
         assert loop.another(started.verification_id).status_code == 202
         assert loop.start(fresh_number(), "reply").status_code == 202
-        loop.stack.invoke("send_otp", {"to": fresh_number(), "action": "link"})
+
+
+def test_start_directly(loop, may):
+    to = fresh_number()
+    with may("StartDirectly"):
+        loop.stack.invoke("start_directly", {"to": to, "action": "code", "idempotency_key": "a-key-of-mine"})
+        assert loop.stack.invoke("start_directly", {"to": to, "action": "link"})["status"] == 429
+    loop.fault("create_message", "status", status=400)
+    with may("StartDirectly"):
+        assert loop.stack.invoke("start_directly", {"to": fresh_number(), "action": "code"})["status"] == 502
+    loop.fault("create_message", "none")
 
 
 def test_send_otp_takes_back_what_was_not_sent(loop, may):

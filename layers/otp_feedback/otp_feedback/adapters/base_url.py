@@ -27,7 +27,7 @@ class BaseUrl:
     settings
         Its `public_base_url` goes before everything else.
     ssm
-        Makes a client; called for direct invocations alone, which no host name comes with.
+        Makes a client; called where no address is fixed.
     time_left
         Tells the seconds that are left; nothing is read that might outlast them.
     """
@@ -39,12 +39,8 @@ class BaseUrl:
         self._time_left = time_left
         self._read: tuple[float, str] | None = None
 
-    def of_request(self, domain_name: str) -> str:
-        """The address that a request came to; API Gateway sets the host, so a client cannot choose it."""
-        return self._fixed or f"https://{domain_name}"
-
     def of_stack(self) -> str:
-        """The address that the stack wrote down.
+        """The stack's own address, for links, callbacks and signatures; no event has a say in it.
 
         Raises
         ------

@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
 import msgspec
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from msgspec import Struct
 
 from otp_feedback.adapters.invocation import Invocation
@@ -20,6 +20,7 @@ from otp_feedback.adapters.malformed import explain
 from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.domain.errors import (
     ConfigurationError,
+    Forbidden,
     MalformedRequest,
     NotFound,
     PayloadTooLarge,
@@ -32,6 +33,8 @@ from otp_feedback.domain.secret import is_verification_id
 MAX_BODY_BYTES = 8192
 MAX_FORM_FIELDS = 200
 MISCONFIGURED_RETRY_S = 60
+NOBODY = "-"
+"""The caller where no authoriser named one."""
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
@@ -62,15 +65,10 @@ class HttpRequest:
     @property
     def verification_id(self) -> str:
         """The verification that the path names; one that cannot exist is unknown."""
-        verification_id = self.path["verification_id"]
+        verification_id = self.path.get("verification_id", "")
         if not is_verification_id(verification_id):
             raise UnknownVerification
         return verification_id
-
-    @property
-    def domain_name(self) -> str:
-        """The host that API Gateway was reached at; a client cannot set it."""
-        return str(self.event["requestContext"]["domainName"])
 
     @property
     def query(self) -> str:
@@ -94,12 +92,13 @@ class HttpRequest:
 
     @property
     def caller(self) -> str:
-        """Who asks: the IAM principal without its session, or the JWT's subject; `-` where nothing authorised it."""
-        authorizer = self.event["requestContext"].get("authorizer") or {}
-        if user_id := (authorizer.get("iam") or {}).get("userId"):
-            return str(user_id).partition(":")[0]
-        claims = (authorizer.get("jwt") or {}).get("claims") or {}
-        return str(claims.get("sub") or "-")
+        """Who asks: the IAM principal without its session, or the JWT's subject; `NOBODY` where none was authorised."""
+        authorizer = _object(self.event["requestContext"], "authorizer")
+        user_id = _object(authorizer, "iam").get("userId")
+        if isinstance(user_id, str) and (principal := user_id.partition(":")[0]):
+            return principal
+        subject = _object(_object(authorizer, "jwt"), "claims").get("sub")
+        return subject if isinstance(subject, str) and subject else NOBODY
 
     def body(self, limit: int = MAX_BODY_BYTES) -> bytes:
         """The body's bytes.
@@ -172,11 +171,21 @@ def _fault_of(raw: bytes, wire_type: type[Struct]) -> MalformedRequest:
         return MalformedRequest("body", "must be JSON, in UTF-8")
 
 
+def _object(parent: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = parent.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
 Route = Callable[[HttpRequest], Reply]
+Routes = Mapping[tuple[str, str], Route]
+"""Routes by method and path, with `{name}` for a path parameter, as in the template."""
 
 
 class HttpFunction:
     """A Lambda function behind the HTTP API; it answers one event at a time, as Lambda calls it.
+
+    API Gateway has found the route and asked the authoriser. Whoever may invoke the function by itself can claim
+    either, so an event is believed only where its route key, method and path agree, and where it names the caller.
 
     Parameters
     ----------
@@ -186,72 +195,87 @@ class HttpFunction:
         Its logger.
     invocation
         Told of each invocation's context.
-    routes
-        By method and path, with `{name}` for a path parameter, as in the template.
+    callers, public
+        The routes of authorised callers, and those that anybody may ask.
+    unsigned_callers
+        Whether callers' routes answer nobody, too: for a gateway without authorisers on a laptop.
     """
 
     def __init__(
-        self, service: str, logger: Logger, invocation: Invocation, routes: Mapping[tuple[str, str], Route]
+        self,
+        service: str,
+        logger: Logger,
+        invocation: Invocation,
+        *,
+        callers: Routes = MappingProxyType({}),
+        public: Routes = MappingProxyType({}),
+        unsigned_callers: bool = False,
     ) -> None:
         self._service = service
         self._invocation = invocation
         self._logger = logger
-        self._journal = RequestJournal(logger, service)
-        self._resolver = APIGatewayHttpResolver()
-        for (method, path), route in routes.items():
-            self._register(method, path, route)
-        self._resolver.not_found(self._not_found)
+        guarded = callers if unsigned_callers else {key: _authorised(route) for key, route in callers.items()}
+        self._routes = {f"{method} {path}": route for (method, path), route in {**guarded, **public}.items()}
 
-    def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
-        """Answer one event."""
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one event; one that is none of an HTTP API is malformed."""
         started = perf_counter()
         self._invocation.begin(context)
         journal = RequestJournal(self._logger, self._service)
-        request_context = event["requestContext"]
-        journal.note(correlation_id=request_context.get("requestId"), route=event.get("routeKey"))
-        self._journal = journal
         try:
-            response: dict[str, Any] = self._resolver.resolve(dict(event), context)
-            journal.note(status=response["statusCode"])
-            return response
+            reply = self._reply(event, journal)
+            journal.note(status=reply.status)
+            return _response(reply)
         finally:
             journal.note(duration_ms=round((perf_counter() - started) * 1000))
             journal.write()
 
-    def _register(self, method: str, path: str, route: Route) -> None:
-        rule = path.replace("{", "<").replace("}", ">")
-
-        @self._resolver.route(rule, method=method)
-        def call(**path_parameters: str) -> Response[str]:
-            event = self._resolver.current_event.raw_event
-            reply = self._reply(route, HttpRequest(event, path_parameters, self._journal))
-            return _response(reply)
-
-    def _reply(self, route: Route, request: HttpRequest) -> Reply:
+    def _reply(self, event: Any, journal: RequestJournal) -> Reply:
         try:
-            return route(request)
+            return self._routed(event, journal)
         except Problem as problem:
-            request.journal.note(outcome=problem.name, field=getattr(problem, "field", None))
+            journal.note(outcome=problem.name, field=getattr(problem, "field", None))
             if isinstance(problem, Unavailable):
-                request.journal.count("Unavailable")
+                journal.count("Unavailable")
             return problem_reply(problem)
         except ConfigurationError as error:
             self._logger.exception("misconfigured", extra={"variable": error.variable})
-            request.journal.note(outcome="misconfigured")
+            journal.note(outcome="misconfigured")
         except Exception:
             self._logger.exception("fault")
-            request.journal.note(outcome="fault")
-        request.journal.count("Fault")
+            journal.note(outcome="fault")
+        journal.count("Fault")
         return problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
 
-    def _not_found(self, _error: Exception) -> Response[str]:
-        return _response(problem_reply(NotFound()))
+    def _routed(self, event: Any, journal: RequestJournal) -> Reply:
+        context = event.get("requestContext") if isinstance(event, Mapping) else None
+        if not isinstance(context, Mapping):
+            raise MalformedRequest("requestContext", "is required: only events of the HTTP API are taken")
+        key = event.get("routeKey")
+        journal.note(correlation_id=context.get("requestId"))
+        route = self._routes.get(key) if isinstance(key, str) else None
+        if route is None:
+            raise NotFound
+        journal.note(route=key)
+        parameters = _object(event, "pathParameters")
+        # The stage is $default, whose name no path begins with.
+        method, _, path = key.partition(" ")
+        for name, value in parameters.items():
+            path = path.replace(f"{{{name}}}", str(value))
+        if (_object(context, "http").get("method"), event.get("rawPath")) != (method, path):
+            raise NotFound
+        return route(HttpRequest(event, parameters, journal))
 
 
-def _response(reply: Reply) -> Response[str]:
-    return Response(
-        status_code=reply.status,
-        content_type=reply.content_type,
-        body=reply.body,
-        headers={"Cache-Control": "no-store", **reply.headers},
-    )
+def _authorised(route: Route) -> Route:
+    def guarded(request: HttpRequest) -> Reply:
+        if request.caller == NOBODY:
+            raise Forbidden
+        return route(request)
+
+    return guarded
+
+
+def _response(reply: Reply) -> dict[str, Any]:
+    headers = {"Content-Type": reply.content_type, "Cache-Control": "no-store", **reply.headers}
+    return {"statusCode": reply.status, "headers": headers, "body": reply.body, "isBase64Encoded": False}

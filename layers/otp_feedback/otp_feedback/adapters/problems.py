@@ -20,6 +20,7 @@ MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[Problem], int] = {
     errors.MalformedRequest: 400,
     errors.InvalidSignature: 403,
+    errors.Forbidden: 403,
     errors.UnknownVerification: 404,
     errors.NotFound: 404,
     errors.AlreadyConfirmed: 409,

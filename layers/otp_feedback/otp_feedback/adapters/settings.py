@@ -34,9 +34,11 @@ class Settings:
     Parameters
     ----------
     public_base_url
-        The stack's public address without a slash at its end; None where API Gateway tells it.
+        The stack's public address without a slash at its end; None where it is the API's own.
     base_url_parameter
-        The SSM parameter that holds the address for direct invocations.
+        The SSM parameter that holds the address otherwise.
+    unsigned_callers
+        Whether callers' routes answer without an authoriser's word: `sam local start-api` has none.
     """
 
     table: str
@@ -52,6 +54,7 @@ class Settings:
     success_url: str | None = None
     fallback_message_url: str | None = None
     fallback_call_url: str | None = None
+    unsigned_callers: bool = False
 
     @property
     def twilio_is_emulated(self) -> bool:
@@ -80,7 +83,7 @@ class Settings:
         edge = read.matching("OTP_TWILIO_EDGE", _EDGE, "must be a Twilio edge such as dublin")
         if (region is None) != (edge is None):
             raise ConfigurationError("OTP_TWILIO_EDGE", "goes together with OTP_TWILIO_REGION")
-        return cls(
+        settings = cls(
             table=read.required("OTP_TABLE"),
             secret_arn=read.required("OTP_SECRET_ARN"),
             policy=_policy(read),
@@ -94,7 +97,11 @@ class Settings:
             success_url=read.matching("OTP_SUCCESS_URL", _HTTPS_URL, "must be an https URL"),
             fallback_message_url=read.matching("OTP_FALLBACK_MESSAGE_URL", _HTTPS_URL, "must be an https URL"),
             fallback_call_url=read.matching("OTP_FALLBACK_CALL_URL", _HTTPS_URL, "must be an https URL"),
+            unsigned_callers=read.choice("OTP_UNSIGNED_CALLERS", ("false", "true")) == "true",
         )
+        if settings.unsigned_callers and not settings.twilio_is_emulated:
+            raise ConfigurationError("OTP_UNSIGNED_CALLERS", "is refused unless Twilio is emulated")
+        return settings
 
 
 def _policy(read: "_Reader") -> Policy:

@@ -6,7 +6,7 @@
     ├── ConfigurationError           the deployment is wrong; names the variable
     └── Problem                      the request is refused; `name` ends `urn:otp-feedback:<name>`
         ├── MalformedRequest         names the field and what it takes, never its value
-        ├── InvalidSignature
+        ├── InvalidSignature, Forbidden
         ├── UnknownVerification, NotFound
         ├── AlreadyConfirmed, Canceled, WrongAction, IdempotencyConflict
         ├── Expired
@@ -82,6 +82,13 @@ class InvalidSignature(Problem):
 
     name = "invalid-signature"
     detail = "The X-Twilio-Signature does not fit this request, or the account is another."
+
+
+class Forbidden(Problem):
+    """A request for a caller's route that no authoriser let in."""
+
+    name = "forbidden"
+    detail = "No authoriser says who asks."
 
 
 class UnknownVerification(Problem):

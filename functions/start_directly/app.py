@@ -1,0 +1,74 @@
+"""Starts verifications for whoever may invoke the function itself: Step Functions, other Lambdas."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from time import perf_counter
+from typing import Any
+
+import msgspec
+
+from otp_feedback.adapters import aws
+from otp_feedback.adapters.api import SentAnswer, StartBody
+from otp_feedback.adapters.base_url import BaseUrl
+from otp_feedback.adapters.clock import now_ms
+from otp_feedback.adapters.http import convert, require_idempotency_key
+from otp_feedback.adapters.invocation import Invocation
+from otp_feedback.adapters.journal import RequestJournal, make_logger
+from otp_feedback.adapters.outbound import make_outbound
+from otp_feedback.adapters.problems import problem_reply
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable
+from otp_feedback.usecases.ports import Journal
+from otp_feedback.usecases.start import Origin, start
+
+SERVICE = "start_directly"
+CALLER = "direct"
+
+
+def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) -> Callable[[Any, Any], dict[str, Any]]:
+    """The function's handler; `clock` tells epoch milliseconds.
+
+    It returns what `POST /verifications` answers, a refusal's problem included; `Unavailable` and faults it raises, so
+    that whoever invoked it tries again.
+    """
+    logger = make_logger(SERVICE)
+    settings = Settings.from_environ(environ)
+    invocation = Invocation()
+    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
+    out = make_outbound(settings, invocation, clock)
+
+    def handle(event: Any, context: Any) -> dict[str, Any]:
+        started = perf_counter()
+        invocation.begin(context)
+        journal = RequestJournal(logger, SERVICE)
+        journal.note(correlation_id=context.aws_request_id, route="direct")
+        try:
+            return started_by(event, journal)
+        except Problem as problem:
+            journal.note(outcome=problem.name, field=getattr(problem, "field", None))
+            if isinstance(problem, Unavailable):
+                journal.count("Unavailable")
+                raise
+            return dict(json.loads(problem_reply(problem).body))
+        finally:
+            journal.note(duration_ms=round((perf_counter() - started) * 1000))
+            journal.write()
+
+    def started_by(event: Any, journal: Journal) -> dict[str, Any]:
+        if not isinstance(event, Mapping):
+            raise MalformedRequest("body", "must be a JSON object")
+        if "requestContext" in event:
+            raise MalformedRequest("requestContext", "is of the API's events, which this function does not take")
+        fields = dict(event)
+        key = fields.pop("idempotency_key", None)
+        if key is not None and not isinstance(key, str):
+            raise MalformedRequest("idempotency_key", "must be a string")
+        request = convert(fields, StartBody).to_request()
+        origin = Origin(CALLER, require_idempotency_key(key, "idempotency_key"), base_url.of_stack())
+        return dict(msgspec.to_builtins(SentAnswer.of(start(out, request, origin, journal))))
+
+    return handle
+
+
+lambda_handler = make_handler(os.environ)
