@@ -11,8 +11,11 @@ import pytest
 
 from local.aws import ACCOUNT_SID
 from local.fixtures.payloads import CALLER, iam
-from local.functions import FunctionError
+from local.functions import ROOT, FunctionError
+from local.stack import LAPTOP
+from local.template import Route, Template
 from local.webhooks import signature
+from otp_feedback.domain.secret import encode_id
 from tests.events.conformance import Document
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, fresh_number, problem_of
@@ -20,6 +23,7 @@ from tests.loop.driver import Loop, fresh_number, problem_of
 KEY = "execution-17"
 SENDING = "/verifications"
 CONFIRM = "/verifications/{verification_id}/confirm"
+ROUTES = Template(ROOT / "template.yaml", LAPTOP).routes()
 
 
 def test_it_sends_as_over_http_and_answers_plainly(loop: Loop):
@@ -190,6 +194,18 @@ def test_callers_routes_believe_no_event_without_an_authoriser(
         answer = loop.stack.invoke("confirm_action", event)
     refused = (403, "urn:otp-feedback:forbidden") if route == f"POST {CONFIRM}" else (404, "urn:otp-feedback:not-found")
     assert (answer["statusCode"], json.loads(answer["body"])["type"]) == refused
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=lambda route: f"{route.method} {route.path}")
+def test_a_function_asks_for_a_caller_wherever_the_template_does(loop: Loop, route: Route):
+    unknown = encode_id(bytes(16))
+    event = posed(f"{route.method} {route.path}", route.path.replace("{verification_id}", unknown), {})
+    event["pathParameters"] = {"verification_id": unknown} if "{" in route.path else None
+    with loop.unchanged():
+        answer = loop.stack.invoke(route.function, event)
+    forbidden = "urn:otp-feedback:forbidden" in answer["body"]
+    assert forbidden is (route.authorisation != "none")
+    assert (answer["statusCode"] == 403) is (forbidden or route.path.startswith("/twilio/"))
 
 
 def test_with_one_they_do(loop: Loop):
