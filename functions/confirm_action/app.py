@@ -28,7 +28,7 @@ from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.adapters.webhook import required, verified_form
+from otp_feedback.adapters.webhook import CALL, MESSAGE, Webhook, required, verified_webhook
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import Problem, Unavailable, UnknownVerification
 from otp_feedback.domain.secret import Secret
@@ -146,24 +146,32 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
 def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) -> dict[tuple[str, str], Route]:
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
 
+    def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
+        if webhook.ambiguous:
+            request.journal.note(inbound=reply.sid, ignored="ambiguous")
+            return False
+        return confirm_by_reply(inbound, reply, request.journal)
+
     def message(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        webhook = verified_webhook(request, base_url.of_request(request.domain_name), vault, MESSAGE)
+        fields = webhook.fields
         reply = InboundReply(
             sid=required(fields, "MessageSid"),
             sender=fields.get("From", ""),
             receiver=required(fields, "To"),
-            body=fields.get("Body", ""),
-            original_sid=fields.get("OriginalRepliedMessageSid") or None,
-            opted_out=bool(fields.get("OptOutType")),
+            body=webhook.text,
+            original_sid=fields.get("OriginalRepliedMessageSid"),
+            opted_out=webhook.opts_out,
         )
-        if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_message_url is None:
+        if confirms(request, webhook, reply) or settings.fallback_message_url is None:
             return twiml_reply()
         return twiml_reply(redirect_verb(settings.fallback_message_url))
 
     def call(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_request(request.domain_name), vault)
+        webhook = verified_webhook(request, base_url.of_request(request.domain_name), vault, CALL)
+        fields = webhook.fields
         reply = InboundReply(required(fields, "CallSid"), fields.get("From", ""), required(fields, "To"))
-        if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_call_url is None:
+        if confirms(request, webhook, reply) or settings.fallback_call_url is None:
             return twiml_reply(REJECT_CALL)
         return twiml_reply(redirect_verb(settings.fallback_call_url))
 

@@ -44,7 +44,7 @@ WEBHOOKS = (
         problems=_PROBLEMS,
         body=_form(
             {
-                "MessageSid": text("The message.", EXAMPLE_SID, r"^(SM|MM)[0-9a-fA-F]{32}$(?!\n)"),
+                "MessageSid": text("The message.", EXAMPLE_SID, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
                 "MessageStatus": text("Where it stands; a word that is not known counts as accepted.", "delivered"),
             },
             {"ErrorCode": text("Why it failed.", "30003"), "From": _TO, "To": _FROM},
@@ -76,7 +76,8 @@ WEBHOOKS = (
         description=(
             "https://www.twilio.com/docs/messaging/guides/webhook-request\n\n"
             "Confirms the verification with the action `reply` that it answers; what answers none goes on to the "
-            "stack's `FallbackMessageUrl`. Opt-out words never confirm."
+            "stack's `FallbackMessageUrl`. Opt-out words never confirm, nor does a message whose text could be taken "
+            "for other fields, since a signature does not tell where one ends and the next begins."
         ),
         answers=(
             _twiml(
@@ -87,7 +88,11 @@ WEBHOOKS = (
         ),
         problems=_PROBLEMS,
         body=_form(
-            {"MessageSid": text("The inbound message.", "SM" + "1" * 32), "From": _FROM, "To": _TO},
+            {
+                "MessageSid": text("The inbound message.", "SM" + "1" * 32, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
+                "From": _FROM,
+                "To": _TO,
+            },
             {
                 "Body": text("The text.", "YES"),
                 "OriginalRepliedMessageSid": text("The message it answers, where the channel tells.", EXAMPLE_SID),
@@ -115,7 +120,7 @@ WEBHOOKS = (
         ),
         problems=_PROBLEMS,
         body=_form(
-            {"CallSid": text("The call.", "CA" + "1" * 32), "From": _FROM, "To": _TO},
+            {"CallSid": text("The call.", "CA" + "1" * 32, r"^CA[0-9a-f]{32}$(?!\n)"), "From": _FROM, "To": _TO},
             {"CallStatus": text("Where the call stands.", "ringing")},
         ),
     ),

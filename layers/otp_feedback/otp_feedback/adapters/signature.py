@@ -29,12 +29,16 @@ def sign(url: str, form: Sequence[tuple[str, str]], token: str) -> str:
     token
         The account's primary auth token, never an API key's secret.
     """
+    signed = (url.partition("#")[0] + joined(form)).encode("utf-8", "surrogatepass")
+    return base64.b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
+
+
+def joined(form: Sequence[tuple[str, str]]) -> str:
+    """A form as it is signed: names and values in the order of the names, without anything between them."""
     values: dict[str, set[str]] = {}
     for name, value in form:
         values.setdefault(name, set()).add(value)
-    pairs = (name + value for name in sorted(values) for value in sorted(values[name]))
-    signed = (url.partition("#")[0] + "".join(pairs)).encode("utf-8", "surrogatepass")
-    return base64.b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
+    return "".join(name + value for name in sorted(values) for value in sorted(values[name]))
 
 
 def signature_is_valid(
