@@ -40,9 +40,9 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, str]
     found: dict[str, set[tuple[str, str]]] = {}
     original = http.HttpFunction.__init__
 
-    def record(self: http.HttpFunction, *given: Any) -> None:
+    def record(self: http.HttpFunction, *given: Any, **more: Any) -> None:
         found[given[0]] = set(given[-1])
-        original(self, *given)
+        original(self, *given, **more)
 
     monkeypatch.setattr(http.HttpFunction, "__init__", record)
     for name, function in Template(ROOT / "template.yaml", LAPTOP).functions({}).items():

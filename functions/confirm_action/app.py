@@ -4,6 +4,9 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,11 +22,12 @@ from otp_feedback.adapters.api import (
 )
 from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.dynamodb import LONGEST_TRY_S, ONE_TRY_CONFIG, DynamoDBStore
 from otp_feedback.adapters.http import HttpFunction, HttpRequest, Route
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.pages import asking_page, html_reply, redirect_verb, result_page, twiml_reply
+from otp_feedback.adapters.patience import Sleep, patient
 from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.twilio import TwilioClient, api_base_url
@@ -44,12 +48,15 @@ REJECT_CALL = '<Reject reason="busy"/>'
 
 
 def make_handler(
-    environ: Mapping[str, str], clock: Callable[[], int] = now_ms
+    environ: Mapping[str, str],
+    clock: Callable[[], int] = now_ms,
+    seconds: Callable[[], float] = perf_counter,
+    sleep: Sleep = sleep,
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
-    """The function's handler; `clock` tells epoch milliseconds."""
+    """The function's handler; `clock` tells epoch milliseconds, `seconds` what has passed since any beginning."""
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
-    invocation = Invocation()
+    invocation = Invocation(seconds)
     vault = SecretVault(
         aws.client("secretsmanager"),
         settings.secret_arn,
@@ -69,9 +76,13 @@ def make_handler(
     routes = {
         **_caller_routes(inbound),
         **_public_routes(inbound, settings),
-        **_webhook_routes(inbound, settings, vault),
+        **{
+            route: patient(webhook, invocation, sleep)
+            for route, webhook in _webhook_routes(inbound, settings, vault, invocation).items()
+        },
     }
-    return HttpFunction(SERVICE, logger, invocation, routes)
+    rejecting = {("POST", "/twilio/call"): twiml_reply(REJECT_CALL)}
+    return HttpFunction(SERVICE, logger, invocation, routes, failing=rejecting)
 
 
 def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
@@ -143,14 +154,23 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
     return {("GET", "/confirm"): ask, ("HEAD", "/confirm"): ask, ("POST", "/confirm"): tap}
 
 
-def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) -> dict[tuple[str, str], Route]:
+def _webhook_routes(
+    inbound: Inbound, settings: Settings, vault: SecretVault, invocation: Invocation
+) -> dict[tuple[str, str], Route]:
     base_url = BaseUrl(settings, lambda: aws.client("ssm"))
+
+    @cache
+    def trying_once() -> Inbound:
+        """The whole request is tried again, so no call of it is: the last one may then begin later."""
+        client = aws.client("dynamodb", ONE_TRY_CONFIG)
+        store = DynamoDBStore(client, settings.table, invocation.time_left_s, LONGEST_TRY_S)
+        return replace(inbound, reporting=replace(inbound.reporting, store=store))
 
     def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
         if webhook.ambiguous:
             request.journal.note(inbound=reply.sid, ignored="ambiguous")
             return False
-        return confirm_by_reply(inbound, reply, request.journal)
+        return confirm_by_reply(trying_once(), reply, request.journal)
 
     def message(request: HttpRequest) -> Reply:
         webhook = verified_webhook(request, base_url.of_request(request.domain_name), vault, MESSAGE)

@@ -8,7 +8,8 @@ from otp_feedback.domain import errors
 
 _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^AC[0-9a-fA-F]{32}$(?!\n)")
 _FROM, _TO = text("The recipient.", "+4915112345678"), text("The sender that was used.", "+14155550100")
-_PROBLEMS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge, errors.Unavailable)
+_REFUSALS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge)
+_PROBLEMS = (*_REFUSALS, errors.Unavailable)
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -109,7 +110,8 @@ WEBHOOKS = (
         description=(
             "https://www.twilio.com/docs/voice/twiml#request-parameters\n\n"
             "Confirms as an inbound message does. The call is rejected, which is not billed; one that answers nothing "
-            "goes on to the stack's `FallbackCallUrl`."
+            "goes on to the stack's `FallbackCallUrl`. Where something fails for longer than Twilio waits it is "
+            "rejected as well, since Twilio would play an error to the caller, and bill it."
         ),
         answers=(
             _twiml(
@@ -118,7 +120,7 @@ WEBHOOKS = (
                 fallback='<Redirect method="POST">https://example.com/voice</Redirect>',
             ),
         ),
-        problems=_PROBLEMS,
+        problems=_REFUSALS,
         body=_form(
             {"CallSid": text("The call.", "CA" + "1" * 32, r"^CA[0-9a-f]{32}$(?!\n)"), "From": _FROM, "To": _TO},
             {"CallStatus": text("Where the call stands.", "ringing")},

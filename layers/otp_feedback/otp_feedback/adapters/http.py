@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -202,10 +203,17 @@ class HttpFunction:
         Told of each invocation's context.
     routes
         By method and path, with `{name}` for a path parameter, as in the template.
+    failing
+        What some of them answer in place of a 503, where whoever asks makes more of an error than of that.
     """
 
     def __init__(
-        self, service: str, logger: Logger, invocation: Invocation, routes: Mapping[tuple[str, str], Route]
+        self,
+        service: str,
+        logger: Logger,
+        invocation: Invocation,
+        routes: Mapping[tuple[str, str], Route],
+        failing: Mapping[tuple[str, str], Reply] = MappingProxyType({}),
     ) -> None:
         self._service = service
         self._invocation = invocation
@@ -213,7 +221,7 @@ class HttpFunction:
         self._journal = RequestJournal(logger, service)
         self._resolver = APIGatewayHttpResolver()
         for (method, path), route in routes.items():
-            self._register(method, path, route)
+            self._register(method, path, route, failing.get((method, path)))
         self._resolver.not_found(self._not_found)
 
     def __call__(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
@@ -232,22 +240,23 @@ class HttpFunction:
             journal.note(duration_ms=round((perf_counter() - started) * 1000))
             journal.write()
 
-    def _register(self, method: str, path: str, route: Route) -> None:
+    def _register(self, method: str, path: str, route: Route, failing: Reply | None) -> None:
         rule = path.replace("{", "<").replace("}", ">")
 
         @self._resolver.route(rule, method=method)
         def call(**path_parameters: str) -> Response[str]:
             event = self._resolver.current_event.raw_event
-            reply = self._reply(route, HttpRequest(event, path_parameters, self._journal))
+            reply = self._reply(route, HttpRequest(event, path_parameters, self._journal), failing)
             return _response(reply)
 
-    def _reply(self, route: Route, request: HttpRequest) -> Reply:
+    def _reply(self, route: Route, request: HttpRequest, failing: Reply | None) -> Reply:
         try:
             return route(request)
         except Problem as problem:
             request.journal.note(outcome=problem.name, field=getattr(problem, "field", None))
             if isinstance(problem, Unavailable):
                 request.journal.count("Unavailable")
+                return failing or problem_reply(problem)
             return problem_reply(problem)
         except ConfigurationError as error:
             self._logger.exception("misconfigured", extra={"variable": error.variable})
@@ -256,7 +265,7 @@ class HttpFunction:
             self._logger.exception("fault")
             request.journal.note(outcome="fault")
         request.journal.count("Fault")
-        return problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
+        return failing or problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
 
     def _not_found(self, _error: Exception) -> Response[str]:
         return _response(problem_reply(NotFound()))
