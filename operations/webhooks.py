@@ -11,13 +11,14 @@ from operations.twilio import TwilioAccount
 from otp_feedback.domain.phone import mask
 from otp_feedback.domain.senders import is_messaging_service, is_whatsapp
 
-MESSAGE_PATH = "/twilio/message#rc=5&rp=all"
+RETRIES = "#rc=5&rp=all"
 """Twilio tries again five times, whatever went wrong; API Gateway throttles with 429, which `5xx` does not cover.
 
 https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
 """
 
-CALL_PATH = "/twilio/call"
+MESSAGE_PATH = f"/twilio/message{RETRIES}"
+CALL_PATH = f"/twilio/call{RETRIES}"
 TWILIOS_DEMO = "demo.twilio.com"
 """Where a new number points."""
 

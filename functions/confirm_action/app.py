@@ -4,6 +4,9 @@ import os
 import random
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from functools import cache
+from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -19,16 +22,17 @@ from otp_feedback.adapters.api import (
 )
 from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.dynamodb import LONGEST_TRY_S, ONE_TRY_CONFIG, DynamoDBStore
 from otp_feedback.adapters.http import HttpFunction, HttpRequest, Route
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.pages import asking_page, html_reply, redirect_verb, result_page, twiml_reply
+from otp_feedback.adapters.patience import Sleep, patient
 from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.adapters.webhook import required, verified_form
+from otp_feedback.adapters.webhook import CALL, MESSAGE, Webhook, required, verified_webhook
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable, UnknownVerification
 from otp_feedback.domain.secret import Secret, parse_link_id
@@ -43,12 +47,15 @@ REJECT_CALL = '<Reject reason="busy"/>'
 
 
 def make_handler(
-    environ: Mapping[str, str], clock: Callable[[], int] = now_ms
+    environ: Mapping[str, str],
+    clock: Callable[[], int] = now_ms,
+    seconds: Callable[[], float] = perf_counter,
+    sleep: Sleep = sleep,
 ) -> Callable[[Mapping[str, Any], Any], dict[str, Any]]:
-    """The function's handler; `clock` tells epoch milliseconds."""
+    """The function's handler; `clock` tells epoch milliseconds, `seconds` what has passed since any beginning."""
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=("OTP_APP_NAME",))
-    invocation = Invocation()
+    invocation = Invocation(seconds)
     vault = SecretVault(
         aws.client("secretsmanager"),
         settings.secret_arn,
@@ -66,12 +73,17 @@ def make_handler(
     )
     inbound = Inbound(reporting, vault, secrets.token_bytes)
     base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
+    webhooks = _webhook_routes(inbound, settings, vault, base_url, invocation)
     return HttpFunction(
         SERVICE,
         logger,
         invocation,
         callers=_caller_routes(inbound),
-        public={**_public_routes(inbound, settings), **_webhook_routes(inbound, settings, vault, base_url)},
+        public={
+            **_public_routes(inbound, settings),
+            **{route: patient(webhook, invocation, sleep) for route, webhook in webhooks.items()},
+        },
+        failing={("POST", "/twilio/call"): twiml_reply(REJECT_CALL)},
         unsigned_callers=settings.unsigned_callers,
     )
 
@@ -143,26 +155,41 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
 
 
 def _webhook_routes(
-    inbound: Inbound, settings: Settings, vault: SecretVault, base_url: BaseUrl
+    inbound: Inbound, settings: Settings, vault: SecretVault, base_url: BaseUrl, invocation: Invocation
 ) -> dict[tuple[str, str], Route]:
+    @cache
+    def trying_once() -> Inbound:
+        """The whole request is tried again, so no call of it is: the last one may then begin later."""
+        client = aws.client("dynamodb", ONE_TRY_CONFIG)
+        store = DynamoDBStore(client, settings.table, invocation.time_left_s, LONGEST_TRY_S)
+        return replace(inbound, reporting=replace(inbound.reporting, store=store))
+
+    def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
+        if webhook.ambiguous:
+            request.journal.note(inbound=reply.sid, ignored="ambiguous")
+            return False
+        return confirm_by_reply(trying_once(), reply, request.journal)
+
     def message(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_stack(), vault)
+        webhook = verified_webhook(request, base_url.of_stack(), vault, MESSAGE)
+        fields = webhook.fields
         reply = InboundReply(
             sid=required(fields, "MessageSid"),
             sender=fields.get("From", ""),
             receiver=required(fields, "To"),
-            body=fields.get("Body", ""),
-            original_sid=fields.get("OriginalRepliedMessageSid") or None,
-            opted_out=bool(fields.get("OptOutType")),
+            body=webhook.text,
+            original_sid=fields.get("OriginalRepliedMessageSid"),
+            opted_out=webhook.opts_out,
         )
-        if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_message_url is None:
+        if confirms(request, webhook, reply) or settings.fallback_message_url is None:
             return twiml_reply()
         return twiml_reply(redirect_verb(settings.fallback_message_url))
 
     def call(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_stack(), vault)
+        webhook = verified_webhook(request, base_url.of_stack(), vault, CALL)
+        fields = webhook.fields
         reply = InboundReply(required(fields, "CallSid"), fields.get("From", ""), required(fields, "To"))
-        if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_call_url is None:
+        if confirms(request, webhook, reply) or settings.fallback_call_url is None:
             return twiml_reply(REJECT_CALL)
         return twiml_reply(redirect_verb(settings.fallback_call_url))
 

@@ -1,7 +1,6 @@
 """Twilio's status callbacks."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -14,16 +13,14 @@ from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import make_logger
 from otp_feedback.adapters.problems import Reply
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import MESSAGE_SID, TwilioClient, api_base_url
+from otp_feedback.adapters.twilio import TwilioClient, api_base_url
 from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.adapters.webhook import query_parameter, required, verified_form
+from otp_feedback.adapters.webhook import STATUS, query_parameter, required, verified_webhook
 from otp_feedback.domain.errors import MalformedRequest
 from otp_feedback.domain.secret import is_verification_id
 from otp_feedback.usecases.deliver import StatusCallback, redact, track_delivery
 
 SERVICE = "track_delivery"
-
-_ERROR_CODE = re.compile(r"[0-9]{1,6}", re.ASCII)
 
 
 def make_handler(
@@ -48,8 +45,8 @@ def make_handler(
     base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
 
     def status(request: HttpRequest) -> Reply:
-        fields = verified_form(request, base_url.of_stack(), vault)
-        callback = _callback(request, fields)
+        webhook = verified_webhook(request, base_url.of_stack(), vault, STATUS)
+        callback = _callback(request, webhook.certain)
         track_delivery(store, clock, callback, request.journal)
         if settings.redact_bodies:
             redact(twilio, callback, request.journal)
@@ -65,17 +62,14 @@ def _callback(request: HttpRequest, fields: dict[str, str]) -> StatusCallback:
     number = query_parameter(request, "message")
     if number not in {"1", "2", "3"}:
         raise MalformedRequest("message", "must be 1, 2 or 3")
-    sid = required(fields, "MessageSid")
-    if not MESSAGE_SID.fullmatch(sid):
-        raise MalformedRequest("MessageSid", "must be a Message SID")
-    error_code = fields.get("ErrorCode", "")
+    error_code = fields.get("ErrorCode")
     return StatusCallback(
         verification_id=verification_id,
         number=int(number),
-        sid=sid,
+        sid=required(fields, "MessageSid"),
         status=required(fields, "MessageStatus"),
-        sender=fields.get("From") or None,
-        error_code=int(error_code) if _ERROR_CODE.fullmatch(error_code) else None,
+        sender=fields.get("From"),
+        error_code=int(error_code) if error_code is not None else None,
     )
 
 

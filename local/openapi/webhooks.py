@@ -8,7 +8,8 @@ from otp_feedback.domain import errors
 
 _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^AC[0-9a-fA-F]{32}$(?!\n)")
 _FROM, _TO = text("The recipient.", "+4915112345678"), text("The sender that was used.", "+14155550100")
-_PROBLEMS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge, errors.Unavailable)
+_REFUSALS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge)
+_PROBLEMS = (*_REFUSALS, errors.Unavailable)
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -44,7 +45,7 @@ WEBHOOKS = (
         problems=_PROBLEMS,
         body=_form(
             {
-                "MessageSid": text("The message.", EXAMPLE_SID, r"^(SM|MM)[0-9a-fA-F]{32}$(?!\n)"),
+                "MessageSid": text("The message.", EXAMPLE_SID, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
                 "MessageStatus": text("Where it stands; a word that is not known counts as accepted.", "delivered"),
             },
             {"ErrorCode": text("Why it failed.", "30003"), "From": _TO, "To": _FROM},
@@ -76,7 +77,8 @@ WEBHOOKS = (
         description=(
             "https://www.twilio.com/docs/messaging/guides/webhook-request\n\n"
             "Confirms the verification with the action `reply` that it answers; what answers none goes on to the "
-            "stack's `FallbackMessageUrl`. Opt-out words never confirm."
+            "stack's `FallbackMessageUrl`. Opt-out words never confirm, nor does a message whose text could be taken "
+            "for other fields, since a signature does not tell where one ends and the next begins."
         ),
         answers=(
             _twiml(
@@ -87,7 +89,11 @@ WEBHOOKS = (
         ),
         problems=_PROBLEMS,
         body=_form(
-            {"MessageSid": text("The inbound message.", "SM" + "1" * 32), "From": _FROM, "To": _TO},
+            {
+                "MessageSid": text("The inbound message.", "SM" + "1" * 32, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
+                "From": _FROM,
+                "To": _TO,
+            },
             {
                 "Body": text("The text.", "YES"),
                 "OriginalRepliedMessageSid": text("The message it answers, where the channel tells.", EXAMPLE_SID),
@@ -104,7 +110,8 @@ WEBHOOKS = (
         description=(
             "https://www.twilio.com/docs/voice/twiml#request-parameters\n\n"
             "Confirms as an inbound message does. The call is rejected, which is not billed; one that answers nothing "
-            "goes on to the stack's `FallbackCallUrl`."
+            "goes on to the stack's `FallbackCallUrl`. Where something fails for longer than Twilio waits it is "
+            "rejected as well, since Twilio would play an error to the caller, and bill it."
         ),
         answers=(
             _twiml(
@@ -113,9 +120,9 @@ WEBHOOKS = (
                 fallback='<Redirect method="POST">https://example.com/voice</Redirect>',
             ),
         ),
-        problems=_PROBLEMS,
+        problems=_REFUSALS,
         body=_form(
-            {"CallSid": text("The call.", "CA" + "1" * 32), "From": _FROM, "To": _TO},
+            {"CallSid": text("The call.", "CA" + "1" * 32, r"^CA[0-9a-f]{32}$(?!\n)"), "From": _FROM, "To": _TO},
             {"CallStatus": text("Where the call stands.", "ringing")},
         ),
     ),

@@ -49,7 +49,7 @@ MESSAGE = OutgoingMessage(
     to="+4915112345678",
     sender="+15005550006",
     body="Your code is 123456",
-    status_callback="https://otp.example.com/twilio/status?verification=abc&message=1#rc=5&rp=all",
+    status_callback="https://otp.example.com/twilio/status?message=1&verification=abc#rc=5&rp=all",
     validity_s=600,
     attempt=1,
 )

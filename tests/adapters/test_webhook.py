@@ -10,7 +10,16 @@ from aws_lambda_powertools import Logger
 from otp_feedback.adapters.http import HttpRequest
 from otp_feedback.adapters.journal import RequestJournal
 from otp_feedback.adapters.signature import sign
-from otp_feedback.adapters.webhook import MAX_BODY_BYTES, query_parameter, required, verified_form
+from otp_feedback.adapters.webhook import (
+    MAX_BODY_BYTES,
+    MESSAGE,
+    STATUS,
+    Webhook,
+    query_parameter,
+    read,
+    required,
+    verified_webhook,
+)
 from otp_feedback.domain.errors import InvalidSignature, MalformedRequest, PayloadTooLarge
 
 BASE = "https://otp.example.com"
@@ -48,17 +57,24 @@ def signed(fields: dict[str, str], *, url: str = f"{BASE}/twilio/status?a=1&b=%2
     return sign(url, list(fields.items()), token)
 
 
-def test_the_fields_come_back_blank_ones_included():
-    assert verified_form(request(FIELDS, signed(FIELDS)), BASE, Account()) == FIELDS
+def verified(request: HttpRequest) -> Webhook:
+    """What is read of an inbound message."""
+    return verified_webhook(request, BASE, Account(), MESSAGE)
+
+
+def test_what_is_known_comes_back():
+    webhook = verified(request(FIELDS, signed(FIELDS)))
+    assert webhook.fields == {"AccountSid": ACCOUNT, "From": "+4915112345678"}
+    assert (webhook.text, webhook.ambiguous) == ("é + ", frozenset())
 
 
 def test_both_tokens_count_during_a_rotation():
-    assert verified_form(request(FIELDS, signed(FIELDS, token="previous-token")), BASE, Account()) == FIELDS
+    assert verified(request(FIELDS, signed(FIELDS, token="previous-token"))).text == FIELDS["Body"]
 
 
 def test_an_address_without_a_query_is_signed_without_one():
     signature = signed(FIELDS, url=f"{BASE}/twilio/call")
-    assert verified_form(request(FIELDS, signature, path="/twilio/call", query=""), BASE, Account())
+    assert verified(request(FIELDS, signature, path="/twilio/call", query="")).fields
 
 
 def test_a_base_url_with_a_path_and_with_the_default_port_is_recognised():
@@ -66,7 +82,7 @@ def test_a_base_url_with_a_path_and_with_the_default_port_is_recognised():
         "https://otp.example.com:443/twilio/status?a=1&b=%20",
         "https://otp.example.com/twilio/status?a=1&b=%20",
     ):
-        assert verified_form(request(FIELDS, signed(FIELDS, url=url)), BASE, Account())
+        assert verified(request(FIELDS, signed(FIELDS, url=url))).fields
 
 
 @pytest.mark.parametrize(
@@ -86,22 +102,76 @@ def test_a_base_url_with_a_path_and_with_the_default_port_is_recognised():
 )
 def test_another_signature_is_refused(signature: str | None):
     with pytest.raises(InvalidSignature):
-        verified_form(request(FIELDS, signature), BASE, Account())
+        verified(request(FIELDS, signature))
 
 
 @pytest.mark.parametrize("account", ["AC" + "2" * 32, "", None])
 def test_another_account_is_refused_though_it_is_signed_with_our_token(account: str | None):
     fields = {name: value for name, value in {**FIELDS, "AccountSid": account}.items() if value is not None}
     with pytest.raises(InvalidSignature):
-        verified_form(request(fields, signed(fields)), BASE, Account())
+        verified(request(fields, signed(fields)))
 
 
 def test_a_long_message_is_taken_and_a_longer_body_refused():
     long = {**FIELDS, "Body": "漢" * 1600}
-    assert verified_form(request(long, signed(long)), BASE, Account())["Body"] == "漢" * 1600
+    assert verified(request(long, signed(long))).text == "漢" * 1600
     longer = {**FIELDS, "Body": "x" * MAX_BODY_BYTES}
     with pytest.raises(PayloadTooLarge):
-        verified_form(request(longer, signed(longer)), BASE, Account())
+        verified(request(longer, signed(longer)))
+
+
+SID = "SM" + "a" * 32
+
+
+@pytest.mark.parametrize("name", ["AccountSid", "From", "MessageSid", "To"])
+def test_a_name_that_is_read_does_not_repeat(name: str):
+    form = [("AccountSid", ACCOUNT), ("From", "+4915112345678"), ("MessageSid", SID), ("To", "+14155550100")]
+    read(form, MESSAGE)
+    for value in (dict(form)[name], "other", ""):
+        with pytest.raises(MalformedRequest) as raised:
+            read([*form, (name, value)], MESSAGE)
+        assert raised.value.field == name
+    assert read([*form, ("Other", "1"), ("Other", "2")], MESSAGE).ambiguous == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ErrorCode", "Unknown"),
+        ("ErrorCode", ""),
+        ("ErrorCode", "٣٠٠٠٣"),
+        ("ErrorCode", "30003 "),
+        ("MessageSid", SID + "\n"),
+        ("MessageSid", SID.upper()),
+        ("MessageSid", SID[:-1]),
+        ("MessageSid", SID + "a"),
+        ("MessageSid", "CA" + "a" * 32),
+        ("MessageStatus", "Delivered"),
+        ("MessageStatus", ""),
+        ("From", ""),
+        ("From", "Zürich"),
+    ],
+)
+def test_a_value_without_its_form_counts_as_none(name: str, value: str):
+    assert name not in read([(name, value)], STATUS).certain
+
+
+@pytest.mark.parametrize(
+    "sender",
+    ["+4915112345678", "whatsapp:+4915112345678", "rcs:+4915112345678", None, "40404", "Acme", "anonymous", "+"],
+)
+def test_only_a_number_can_have_replied(sender: str | None):
+    webhook = read([] if sender is None else [("From", sender)], MESSAGE)
+    assert webhook.fields.get("From") == (sender if sender and "+49" in sender else None)
+    assert not webhook.ambiguous
+
+
+@pytest.mark.parametrize(
+    "receiver", ["+14155550100", "whatsapp:+14155550100", "rcs:acme_shop_agent", "40404", "messenger:1234567890"]
+)
+def test_each_kind_of_receiver_is_known(receiver: str):
+    webhook = read([("To", receiver), ("ToCity", "NEW YORK")], MESSAGE)
+    assert (webhook.fields, webhook.ambiguous) == ({"To": receiver}, frozenset())
 
 
 def test_a_field_that_must_be_there():

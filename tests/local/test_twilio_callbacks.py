@@ -13,7 +13,7 @@ from tests.local.receiver import TWIML, Received, Receiver
 
 VECTORS = Path(__file__).parents[2] / "../shared/twilio/twilio-signature-vectors.json"
 SERVICE = "MG" + "a" * 32
-TARGET = "/twilio/status?verification=abc&message=1"
+TARGET = "/twilio/status?message=1&verification=abc"
 
 
 def by_status(receiver: Receiver, *statuses: str) -> list[Received]:

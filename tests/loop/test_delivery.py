@@ -1,9 +1,11 @@
 """Status callbacks: late, twice, out of order, foreign; delivery moves forward only and a SID is set once."""
 
 from itertools import permutations
+from urllib.parse import urldefrag
 
 import pytest
 
+from local.aws import ACCOUNT_SID
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, problem_of
 
@@ -16,7 +18,7 @@ def message_of(loop: Loop, verification_id: str, number: int = 1) -> dict[str, o
 
 def call_back(loop: Loop, verification_id: str, sid: str, status: str, number: int = 1, **more: str) -> int:
     """A signed status callback; returns the answer's status."""
-    target = f"/twilio/status?verification={verification_id}&message={number}"
+    target = f"/twilio/status?message={number}&verification={verification_id}"
     return loop.webhook(target, {"MessageSid": sid, "MessageStatus": status, **more}).status_code
 
 
@@ -46,6 +48,19 @@ def test_whatever_their_order_the_last_state_stands(loop: Loop, order: tuple[str
     for status in order:
         assert call_back(loop, started.verification_id, started.sid, status) == 204
     assert message_of(loop, started.verification_id)["status"] == "delivered"
+
+
+def test_a_callback_is_taken_in_whichever_order_its_query_was_signed_and_requested(loop: Loop):
+    """Ours is alphabetical; Twilio has signed a query as given and requested it sorted (twilio-php #790)."""
+    started = loop.started()
+    (message,) = loop.messages(started.to)
+    given = urldefrag(message["status_callback"]).url.removeprefix(loop.stack.api_url)
+    assert given == f"/twilio/status?message=1&verification={started.verification_id}"
+    other = f"/twilio/status?verification={started.verification_id}&message=1"
+    for status, signed, requested in (("queued", given, other), ("sent", other, given), ("delivered", other, other)):
+        fields = {"AccountSid": ACCOUNT_SID, "MessageSid": started.sid, "MessageStatus": status}
+        assert loop.webhook(requested, fields, signature=loop.signature(signed, fields)).status_code == 204
+        assert message_of(loop, started.verification_id)["status"] == status
 
 
 def test_a_repeated_callback_changes_nothing(loop: Loop):

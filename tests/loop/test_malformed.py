@@ -228,7 +228,7 @@ def webhook_of(path: str, started: Started) -> tuple[str, dict[str, str]]:
     """What Twilio would post to a webhook: the target and the fields."""
     match path:
         case "/twilio/status":
-            target = f"{path}?verification={started.verification_id}&message=1"
+            target = f"{path}?message=1&verification={started.verification_id}"
             return target, {"AccountSid": ACCOUNT_SID, "MessageSid": started.sid, "MessageStatus": "delivered"}
         case "/twilio/message":
             sid = "SM" + "b" * 32
@@ -331,8 +331,8 @@ def test_a_webhook_that_is_no_form_is_refused(loop: Loop, refusing: Refusing, co
     [
         ("", "verification"),
         ("?message=1", "verification"),
-        ("?verification=&message=1", "verification"),
-        (f"?verification={MARK}&message=1", "verification"),
+        ("?message=1&verification=", "verification"),
+        (f"?message=1&verification={MARK}", "verification"),
         ("?verification={0}&verification={0}&message=1", "verification"),
         ("?verification={0}", "message"),
         ("?verification={0}&message=0", "message"),
@@ -363,7 +363,7 @@ def test_a_signed_callback_for_an_address_that_we_never_gave_is_malformed(loop: 
 def test_a_signed_callback_without_its_fields_is_malformed(loop: Loop, fields: dict[str, str], wanted: str):
     started = loop.started()
     with loop.unchanged():
-        response = loop.webhook(f"/twilio/status?verification={started.verification_id}&message=1", fields)
+        response = loop.webhook(f"/twilio/status?message=1&verification={started.verification_id}", fields)
     assert (problem_of(response), response.json()["field"]) == ("malformed-request", wanted)
     assert MARK not in response.text
 

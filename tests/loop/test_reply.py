@@ -1,12 +1,18 @@
 """A reply by message or call: confirmed by who was asked, to whom they were asked by, once, and never by an opt-out."""
 
+from urllib.parse import urlencode
+from uuid import uuid4
+
+import httpx
 import pytest
 
+from local.aws import ACCOUNT_SID
 from tests.loop.conftest import FALLBACK_MESSAGE_URL, MESSAGING_SERVICE, WHATSAPP_SENDER
 from tests.loop.driver import SENDER, Loop, Started, fresh_number, problem_of
 
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
 REJECTED = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy"/></Response>'
+FORM = "application/x-www-form-urlencoded"
 INBOUND = "I#"
 """Begins the keys of what inbound messages and calls were put to; what answers nothing may be noted, too."""
 
@@ -237,6 +243,56 @@ def test_each_of_them_is_logged_once_and_without_the_body(loop: Loop):
     for hidden in ("zebra", "4711", stranger, right.to, expired.to, opted_out.to):
         assert hidden not in logs
     assert [status(loop, each) for each in (right, expired, opted_out)] == ["confirmed", "expired", "expired"]
+
+
+def recorded(loop: Loop, sender: str, body: str) -> dict[str, str]:
+    """A genuine message, as whoever reads one request sees it."""
+    fields = {"AccountSid": ACCOUNT_SID, "ApiVersion": "2010-04-01", "Body": body, "From": sender, "FromCountry": "DE"}
+    fields |= {"MessageSid": f"SM{uuid4().hex}", "NumMedia": "0", "NumSegments": "1", "To": SENDER, "ToCountry": "US"}
+    assert loop.webhook("/twilio/message", fields).status_code == 200
+    return fields
+
+
+def replay(loop: Loop, genuine: dict[str, str], cut: list[tuple[str, str]]) -> httpx.Response:
+    """Send the form cut anew, under the signature of the genuine one."""
+    headers = {"X-Twilio-Signature": loop.signature("/twilio/message", genuine), "Content-Type": FORM}
+    return loop.post("/twilio/message", content=urlencode(cut), headers=headers)
+
+
+def test_a_recorded_reply_whose_sid_swallows_a_field_confirms_nothing_more(loop: Loop):
+    first = loop.started("reply")
+    genuine = recorded(loop, first.to, "yes")
+    assert status(loop, first) == "confirmed"
+    loop.advance(31)
+    second = loop.started("reply", first.to)
+    cut = [(name, value) for name, value in genuine.items() if name != "NumMedia"]
+    cut = [(name, value + "NumMedia0" if name == "MessageSid" else value) for name, value in cut]
+    with loop.unchanged():
+        response = replay(loop, genuine, cut)
+    assert (response.status_code, response.json()["field"]) == (400, "MessageSid")
+    assert status(loop, second) == "pending"
+
+
+def test_a_text_that_was_cut_into_a_sender_confirms_nothing(custom: Loop):
+    loop = custom
+    victim, attacker = loop.started("reply"), fresh_number()
+    genuine = recorded(loop, attacker, f"yesFrom{victim.to}")
+    cut = [*(genuine | {"Body": "yes", "From": victim.to}).items()]
+    with loop.unchanged():
+        repeated = replay(loop, genuine, [*cut, ("From", attacker)])
+        once = replay(loop, genuine, [*filter(("FromCountry", "DE").__ne__, cut), (f"From{attacker}FromCountry", "DE")])
+    assert (repeated.status_code, repeated.json()["field"]) == (400, "From")
+    assert (once.status_code, once.text.endswith(REDIRECTS["message"])) == (200, True)
+    assert status(loop, victim) == "pending"
+
+
+def test_a_text_that_names_a_field_goes_on_to_the_users_own_application(custom: Loop):
+    loop = custom
+    started = loop.started("reply")
+    with loop.unchanged():
+        answer = loop.inbound("message", started.to, body=f"yes From{started.to}")
+    assert (answer["response_status"], answer["twiml"].endswith(REDIRECTS["message"])) == (200, True)
+    assert status(loop, started) == "pending"
 
 
 @pytest.mark.parametrize("sender", ["+", "anonymous", "+266696687", "12345", "Acme", "whatsapp:nobody", ""])

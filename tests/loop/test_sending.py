@@ -247,7 +247,7 @@ def test_a_failing_twilio_leaves_it_unknown_and_the_callback_brings_the_sid(loop
     assert response.status_code == 202
     assert response.json()["message"] == {"number": 1, "status": "unknown"}
     verification_id = response.json()["verification_id"]
-    target = f"/twilio/status?verification={verification_id}&message=1"
+    target = f"/twilio/status?message=1&verification={verification_id}"
     sid = "SM" + "d" * 32
     assert loop.webhook(target, {"MessageSid": sid, "MessageStatus": "sent"}).status_code == 204
     assert loop.view(verification_id)["messages"][0]["sid"] == sid

@@ -15,6 +15,7 @@ from local.aws import ACCOUNT_SID, AUTH_TOKEN, AwsServer
 from operations import aws
 from operations.stack import DeployedStack, read_stack
 from operations.twilio import Addresses
+from operations.webhooks import CALL_PATH, MESSAGE_PATH
 from tests.operations.account import TwilioAccount
 from tests.operations.laptop import SENDER as SENDER_OF_LAPTOP
 from tests.operations.laptop import Laptop, emulated_account, running
@@ -222,6 +223,6 @@ def emulated(_laptop: tuple[Laptop, TwilioAccount]) -> Iterator[TwilioAccount]:
     """The laptop's Twilio account, for its numbers; its sender points at the stack."""
     laptop, account = _laptop
     base_url = laptop.deployed.base_url
-    account.buy(SENDER_OF_LAPTOP, sms_url=f"{base_url}/twilio/message#rc=5&rp=all", voice_url=f"{base_url}/twilio/call")
+    account.buy(SENDER_OF_LAPTOP, sms_url=f"{base_url}{MESSAGE_PATH}", voice_url=f"{base_url}{CALL_PATH}")
     yield account
     account.reset(sid=ACCOUNT_SID, tokens={AUTH_TOKEN}, keys={})

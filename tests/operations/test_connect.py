@@ -22,7 +22,7 @@ from tests.operations.conftest import ROOT, SENDER, Deployed
 from tests.operations.terminals import Scripted
 
 MESSAGES = "https://otp.example.com/twilio/message#rc=5&rp=all"
-CALLS = "https://otp.example.com/twilio/call"
+CALLS = "https://otp.example.com/twilio/call#rc=5&rp=all"
 LOGIN = {"TWILIO_ACCOUNT_SID": SID, "TWILIO_AUTH_TOKEN": TOKEN}
 PROJECT = Path(__file__).parents[2]
 

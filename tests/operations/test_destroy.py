@@ -62,7 +62,13 @@ def test_the_stack_goes_and_its_sender_calls_nobody(connected, twilio):
     assert not exists(deployed)
     assert has_table(deployed)
     assert addresses_of(twilio) == ("", "")
-    for shown in ("SmsUrl", "VoiceUrl", "https://otp.example.com/twilio/call", "(none)", "reports that are still due"):
+    for shown in (
+        "SmsUrl",
+        "VoiceUrl",
+        "https://otp.example.com/twilio/call#rc=5&rp=all",
+        "(none)",
+        "reports that are still due",
+    ):
         assert shown in terminal.text
     assert f"aws dynamodb delete-table --table-name {deployed.stack.table}" in terminal.text
     assert f"aws secretsmanager delete-secret --secret-id {deployed.stack.secret_arn}" in terminal.text

@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 from otp_feedback.adapters.http import HttpRequest
 from otp_feedback.adapters.journal import RequestJournal, make_logger
 from otp_feedback.adapters.records import read_recipient, recipient_key
-from otp_feedback.adapters.webhook import verified_form
+from otp_feedback.adapters.webhook import STATUS, verified_webhook
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import InvalidSignature
 from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
@@ -227,9 +227,10 @@ class ComparedStack:
         form = {"MessageSid": sid, "MessageStatus": status, "From": SENDER, "AccountSid": ACCOUNT}
         if how == "other account":
             form["AccountSid"] = f"AC{'2' * 32}"
-        query = urlencode({"verification": message.verification_id, "message": message.number})
+        query = urlencode({"message": message.number, "verification": message.verification_id})
         try:
-            fields = verified_form(signed(query, form, "no token" if how == "forged" else TOKEN), BASE_URL, Account())
+            request = signed(query, form, "no token" if how == "forged" else TOKEN)
+            fields = verified_webhook(request, BASE_URL, Account(), STATUS).certain
         except InvalidSignature:
             assert how in ("forged", "other account")
             return

@@ -292,13 +292,13 @@ def deliver(walk: Walk) -> None:
     started = loop.started("code", walk.number())
     walk.note_secrets()
     fields = {"MessageSid": started.sid, "MessageStatus": "sent", "To": started.to, "From": SENDER, "Body": BODY_MARK}
-    target = f"/twilio/status?verification={started.verification_id}&message=1"
+    target = f"/twilio/status?message=1&verification={started.verification_id}"
     loop.webhook(target, fields)
     loop.webhook(target, fields | {"MessageSid": f"SM{'a' * 32}"})
     loop.webhook(target, fields, token="forged")
     loop.webhook(target, fields | {"AccountSid": f"AC{'1' * 32}"})
-    loop.webhook(f"/twilio/status?verification={UNPARSABLE}&message=1", fields)
-    loop.webhook(f"/twilio/status?verification={started.verification_id}&message={UNPARSABLE}", fields)
+    loop.webhook(f"/twilio/status?message=1&verification={UNPARSABLE}", fields)
+    loop.webhook(f"/twilio/status?message={UNPARSABLE}&verification={started.verification_id}", fields)
     loop.deliver(started.sid, "undelivered", error_code=30003)
     loop.deliver(started.sid, "delivered")
 
@@ -369,7 +369,7 @@ def lose_the_database(walk: Walk) -> None:
         loop.cancel(started.verification_id)
         loop.request("GET", f"/verifications/{started.verification_id}")
         fields = {"MessageSid": started.sid, "MessageStatus": "sent", "To": to, "From": SENDER}
-        loop.webhook(f"/twilio/status?verification={started.verification_id}&message=1", fields)
+        loop.webhook(f"/twilio/status?message=1&verification={started.verification_id}", fields)
         fields = {"MessageSid": f"SM{'b' * 32}", "From": to, "To": SENDER, "Body": INBOUND_MARK}
         loop.webhook("/twilio/message", fields)
         with contextlib.suppress(FunctionError):

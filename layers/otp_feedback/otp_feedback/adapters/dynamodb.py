@@ -57,6 +57,12 @@ CLIENT_CONFIG = Config(
 LONGEST_CALL_S = 7.0
 """Seconds that a call with these settings may take: two tries of 3 s, and at most 1 s between them."""
 
+ONE_TRY_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
+"""For who tries the whole request again."""
+
+LONGEST_TRY_S = 3.0
+"""Seconds that a call with those settings may take."""
+
 _PASSING = frozenset(
     {
         "InternalServerError",
@@ -94,17 +100,26 @@ class DynamoDBStore:
     Parameters
     ----------
     client
-        A low-level client made with `CLIENT_CONFIG`.
+        A low-level client made with `CLIENT_CONFIG`, or with `ONE_TRY_CONFIG`.
     table
         The name of the table `Verifications`.
     time_left
         Tells the seconds that are left; no call is begun that might outlast them.
+    longest_call_s
+        Seconds that a call of the client may take.
     """
 
-    def __init__(self, client: DynamoDBClient, table: str, time_left: TimeLeft = unlimited) -> None:
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        table: str,
+        time_left: TimeLeft = unlimited,
+        longest_call_s: float = LONGEST_CALL_S,
+    ) -> None:
         self._client = client
         self._table = table
         self._time_left = time_left
+        self._longest_call_s = longest_call_s
 
     def reserve_send(
         self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
@@ -542,7 +557,7 @@ class DynamoDBStore:
         Unavailable
             DynamoDB throttled, failed or did not answer in time.
         """
-        if self._time_left() < LONGEST_CALL_S:
+        if self._time_left() < self._longest_call_s:
             raise Unavailable
         try:
             return operation(TableName=self._table, **request)

@@ -199,6 +199,8 @@ class HttpFunction:
         The routes of authorised callers, and those that anybody may ask.
     unsigned_callers
         Whether callers' routes answer nobody, too: for a gateway without authorisers on a laptop.
+    failing
+        What some of them answer in place of a 503, where whoever asks makes more of an error than of that.
     """
 
     def __init__(
@@ -210,12 +212,14 @@ class HttpFunction:
         callers: Routes = MappingProxyType({}),
         public: Routes = MappingProxyType({}),
         unsigned_callers: bool = False,
+        failing: Mapping[tuple[str, str], Reply] = MappingProxyType({}),
     ) -> None:
         self._service = service
         self._invocation = invocation
         self._logger = logger
         guarded = callers if unsigned_callers else {key: _authorised(route) for key, route in callers.items()}
         self._routes = {f"{method} {path}": route for (method, path), route in {**guarded, **public}.items()}
+        self._failing = {f"{method} {path}": reply for (method, path), reply in failing.items()}
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer one event; one that is none of an HTTP API is malformed."""
@@ -231,12 +235,14 @@ class HttpFunction:
             journal.write()
 
     def _reply(self, event: Any, journal: RequestJournal) -> Reply:
+        failing = self._failing.get(event.get("routeKey", "")) if isinstance(event, Mapping) else None
         try:
             return self._routed(event, journal)
         except Problem as problem:
             journal.note(outcome=problem.name, field=getattr(problem, "field", None))
             if isinstance(problem, Unavailable):
                 journal.count("Unavailable")
+                return failing or problem_reply(problem)
             return problem_reply(problem)
         except ConfigurationError as error:
             self._logger.exception("misconfigured", extra={"variable": error.variable})
@@ -245,7 +251,7 @@ class HttpFunction:
             self._logger.exception("fault")
             journal.note(outcome="fault")
         journal.count("Fault")
-        return problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
+        return failing or problem_reply(Unavailable(MISCONFIGURED_RETRY_S))
 
     def _routed(self, event: Any, journal: RequestJournal) -> Reply:
         context = event.get("requestContext") if isinstance(event, Mapping) else None

@@ -9,24 +9,38 @@ TimeLeft = Callable[[], float]
 
 
 class Invocation:
-    """The invocation under way; Lambda runs one at a time in a process."""
+    """The invocation under way; Lambda runs one at a time in a process.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    clock
+        Seconds, from any beginning.
+    """
+
+    def __init__(self, clock: Callable[[], float] = perf_counter) -> None:
+        self._clock = clock
         self._context: Any = None
-        self._began = perf_counter()
+        self._began = clock()
+        self._limit_s = float("inf")
 
     def begin(self, context: Any) -> None:
         """Take up the context that Lambda called the handler with."""
         self._context = context
-        self._began = perf_counter()
+        self._began = self._clock()
+        self._limit_s = float("inf")
+
+    def answer_within(self, seconds: float) -> None:
+        """Whoever asks waits no longer than this since the handler was called."""
+        self._limit_s = seconds
 
     def spent_s(self) -> float:
         """Seconds since the handler was called."""
-        return perf_counter() - self._began
+        return self._clock() - self._began
 
     def time_left_s(self) -> float:
-        """Seconds until Lambda ends the invocation."""
-        return self._context.get_remaining_time_in_millis() / 1000 if self._context is not None else float("inf")
+        """Seconds until Lambda ends the invocation, or nobody waits for its answer any more."""
+        left = self._context.get_remaining_time_in_millis() / 1000 if self._context is not None else float("inf")
+        return float(min(left, self._limit_s - self.spent_s()))
 
 
 def unlimited() -> float:

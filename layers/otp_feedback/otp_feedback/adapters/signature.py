@@ -29,12 +29,16 @@ def sign(url: str, form: Sequence[tuple[str, str]], token: str) -> str:
     token
         The account's primary auth token, never an API key's secret.
     """
+    signed = (url.partition("#")[0] + joined(form)).encode("utf-8", "surrogatepass")
+    return base64.b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
+
+
+def joined(form: Sequence[tuple[str, str]]) -> str:
+    """A form as it is signed: names and values in the order of the names, without anything between them."""
     values: dict[str, set[str]] = {}
     for name, value in form:
         values.setdefault(name, set()).add(value)
-    pairs = (name + value for name in sorted(values) for value in sorted(values[name]))
-    signed = (url.partition("#")[0] + "".join(pairs)).encode("utf-8", "surrogatepass")
-    return base64.b64encode(hmac.digest(token.encode(), signed, "sha1")).decode()
+    return "".join(name + value for name in sorted(values) for value in sorted(values[name]))
 
 
 def signature_is_valid(
@@ -43,8 +47,10 @@ def signature_is_valid(
     """Whether Twilio signed a request with one of these tokens.
 
     Twilio is not consistent about the URL it signs (https://www.twilio.com/docs/usage/webhooks/webhooks-security): the
-    port may be there or not, user and password may be left out, and the query may be encoded anew. Each form is tried
-    with each token, always all of them. An empty token signs nothing.
+    port may be there or not, user and password may be left out, and the query may be encoded anew. It was also seen to
+    sign a URL as given and to request it with its query sorted (twilio-php #790, twilio-node #1079): the parameters of
+    a query may stand the other way round. Each form is tried with each token, always all of them. An empty token signs
+    nothing.
 
     Parameters
     ----------
@@ -86,7 +92,14 @@ def _variants(url: str) -> Iterator[str]:
     for userinfo in {parts["userinfo"] or "", ""}:
         for authority in (f"{userinfo}{host}", f"{userinfo}{host}:{port}"):
             for path in {rest, _encoded_anew(rest)}:
-                yield f"{scheme}://{authority}{path}"
+                for order in {path, _turned_round(path)}:
+                    yield f"{scheme}://{authority}{order}"
+
+
+def _turned_round(rest: str) -> str:
+    """A path and query with the query's parameters in the other order: sorted or as given, where there are two."""
+    path, mark, query = rest.partition("?")
+    return path + mark + "&".join(reversed(query.split("&")))
 
 
 def _encoded_anew(rest: str) -> str:

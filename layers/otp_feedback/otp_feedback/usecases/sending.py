@@ -408,7 +408,7 @@ def compose(
         to=verification.to,
         sender=verification.sender,
         body=None if isinstance(text, Content) else text.text,
-        status_callback=f"{base_url}/twilio/status?verification={verification_id}&message={number}#rc=5&rp=all",
+        status_callback=f"{base_url}/twilio/status?message={number}&verification={verification_id}#rc=5&rp=all",
         validity_s=policy.lifetime_s,
         attempt=number,
         content_sid=content.content_sid if content else None,
