@@ -22,6 +22,7 @@ from otp_feedback.usecases.ports import (
     CreateRefused,
     FeedbackAccepted,
     FeedbackDeferred,
+    FeedbackNotFound,
     FeedbackRefused,
     NotSent,
     OutgoingMessage,
@@ -436,8 +437,9 @@ def test_lasting_throttling_ends_with_the_deadline(bench):
         (answer(204), FeedbackAccepted()),
         (answer(200, b"<html>"), FeedbackAccepted()),
         (answer(400, problem(20001)), FeedbackRefused(20001)),
-        (answer(404, problem(20404)), FeedbackRefused(20404)),
-        (answer(404, b"<html>"), FeedbackRefused(None)),
+        (answer(404, problem(20404)), FeedbackNotFound(20404)),
+        (answer(404, b"<html>"), FeedbackNotFound(None)),
+        (answer(410, problem(20404)), FeedbackRefused(20404)),
         (answer(401, problem(20003)), FeedbackDeferred("credentials")),
         (answer(403, problem(20003)), FeedbackDeferred("credentials")),
         (answer(408), FeedbackDeferred("timeout")),
@@ -530,7 +532,7 @@ def test_many_threads_share_a_client(bench):
     with ThreadPoolExecutor(32) as pool:
         outcomes = list(pool.map(lambda code: client.post_feedback(str(code), 5), codes))
 
-    assert outcomes == [FeedbackRefused(code) for code in codes]
+    assert outcomes == [FeedbackNotFound(code) for code in codes]
 
 
 def test_nothing_private_is_logged_or_printed(bench, caplog):

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from otp_feedback.domain.outcomes import MOST_NOT_FOUND
 from tests.loop.driver import Loop, fresh_number
 from tests.template.expanded import resources
 
@@ -88,10 +89,25 @@ def test_a_report_that_fails_and_is_made_by_the_outbox(loop):
 
 def test_a_report_that_twilio_refuses(loop):
     started = loop.started()
-    loop.fault("feedback", "status", status=404)
+    loop.fault("feedback", "status", status=400)
     with counting(loop) as counts:
         loop.check(started.verification_id, loop.code(started.to))
     assert counts == {("confirm_action", "Confirmed"): 1, ("confirm_action", "FeedbackRejected"): 1}
+
+
+def test_reports_that_twilio_has_no_place_for(loop):
+    """As many as may be given up are; what counts is how many are not."""
+    begun = [loop.started() for _ in range(MOST_NOT_FOUND + 2)]
+    loop.fault("feedback", "status", status=404, times=1000)
+    for started in begun:
+        loop.check(started.verification_id, loop.code(started.to))
+    with counting(loop) as counts:
+        loop.report_due()
+    counts.pop(("retry_feedback", "OldestFeedbackSeconds"))
+    assert counts == {
+        ("retry_feedback", "FeedbackRejected"): MOST_NOT_FOUND,
+        ("retry_feedback", "FeedbackSuspended"): 2,
+    }
 
 
 def test_a_message_that_the_caller_sent_counts_as_sent(loop):
@@ -160,7 +176,7 @@ def test_an_alarm_looks_where_the_functions_count(name):
         "start_directly": {"Sent", "SendFailed"},
         "confirm_action": {"Confirmed", "WrongSecret", "FeedbackRejected"},
         "track_delivery": set(),
-        "retry_feedback": {"FeedbackRejected", "OldestFeedbackSeconds"},
+        "retry_feedback": {"FeedbackRejected", "FeedbackSuspended", "OldestFeedbackSeconds"},
     }
     for query in resources("AWS::CloudWatch::Alarm")[name]["Metrics"]:
         metric = query.get("MetricStat", {}).get("Metric", {})

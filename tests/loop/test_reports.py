@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -20,6 +21,7 @@ from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.journal import RequestJournal
 from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
 from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.outcomes import MOST_NOT_FOUND
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Keys, Secret
 from otp_feedback.domain.verification import Feedback, State
@@ -78,11 +80,46 @@ def test_what_twilio_may_take_later_is_reported_by_the_outbox(loop: Loop, status
 
 def test_a_final_refusal_is_rejected_and_not_repeated(loop: Loop):
     started = loop.started()
-    loop.fault("feedback", "status", status=404)
+    loop.fault("feedback", "status", status=400)
     assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
     assert feedback_of(loop, started.verification_id) == "rejected"
     loop.report_due()
     assert len(loop.reports(started.sid)) == 1
+
+
+def test_a_message_that_twilio_does_not_know_is_rejected_by_the_outbox_and_not_repeated(loop: Loop):
+    """Whether a 404 is final is seen where all reports are."""
+    started = loop.started()
+    loop.fault("feedback", "status", status=404, times=2)
+    assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    assert feedback_of(loop, started.verification_id) == "due"
+    loop.report_due()
+    assert feedback_of(loop, started.verification_id) == "rejected"
+    loop.advance(301)
+    loop.stack.run_schedules()
+    assert len(loop.reports(started.sid)) == 2
+
+
+def test_a_sid_that_a_caller_registered_is_rejected_at_once(loop: Loop):
+    started = loop.started("caller", sid="SM" + "8" * 32)
+    assert loop.confirm(started.verification_id).status_code == 200
+    assert feedback_of(loop, started.verification_id) == "rejected"
+
+
+def test_reports_are_not_given_up_by_the_dozen(loop: Loop):
+    """Twilio takes its feedback away, and gives it back: of 30 reports 25 are taken for final, and 5 are made."""
+    begun = [loop.started() for _ in range(MOST_NOT_FOUND + 5)]
+    loop.fault("feedback", "status", status=404, times=1000)
+    for started in begun:
+        assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
+    loop.report_due()
+    ended = Counter(feedback_of(loop, started.verification_id) for started in begun)
+    assert ended == {"rejected": MOST_NOT_FOUND, "due": 5}
+    loop.fault("feedback", "none")
+    loop.advance(301)
+    loop.stack.run_schedules()
+    ended = Counter(feedback_of(loop, started.verification_id) for started in begun)
+    assert ended == {"rejected": MOST_NOT_FOUND, "reported": 5}
 
 
 def test_a_lost_connection_is_made_up_for(loop: Loop):

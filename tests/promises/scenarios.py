@@ -47,7 +47,7 @@ class Situation:
             for fault in ("not_sent", "refused", "timeout_before", "timeout_after"):
                 troubled[f"{name}, {fault}"] = _in_trouble(self.operations[name], "create_message", fault)
         for name in (self.right, "retry"):
-            for fault in ("refused", "throttled", "timeout_before", "timeout_after"):
+            for fault in ("refused", "not_found", "throttled", "timeout_before", "timeout_after"):
                 troubled[f"{name}, {fault}"] = _in_trouble(self.operations[name], "post_feedback", fault)
         troubled["retry, list failed"] = _in_trouble(self.operations["retry"], "list_messages", "failed")
         return troubled

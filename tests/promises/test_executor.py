@@ -20,7 +20,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import lease_key, outbox_shard, typed, verification_item
+from otp_feedback.adapters.records import lease_key, outbox_shard, outcomes_key, typed, verification_item
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows
 from otp_feedback.domain.secret import Mac, encode_id
@@ -39,11 +39,12 @@ UNCONDITIONAL = {
     "count_sends",
     "due_reports",
     "read",
+    "read_outcomes",
     "read_limit_key",
     "read_recipient",
     "reset_failures",
 }
-NEVER_REFUSED = {"bind_inbound", "bound_inbound", "release_limit_key"}
+NEVER_REFUSED = {"add_outcomes", "bind_inbound", "bound_inbound", "release_limit_key"}
 CALLS_A_SECOND = 20_000
 
 numbers = itertools.count(1)
@@ -243,6 +244,13 @@ def _postponements(draw: st.DrawFn) -> tuple[dict[str, Any] | None, list[Any]]:
 
 
 @st.composite
+def _outcomes(draw: st.DrawFn, *arguments: st.SearchStrategy[Any]) -> tuple[dict[str, Any] | None, list[Any]]:
+    kept = {"pk": outcomes_key(), "o": draw(st.text("4-", max_size=50)), "at": NOW - 1}
+    calls = draw(st.lists(st.tuples(*arguments), min_size=1, max_size=3))
+    return draw(st.none() | st.just(typed(kept))), calls
+
+
+@st.composite
 def _pages(draw: st.DrawFn) -> tuple[None, list[Any]]:
     """From the first entry on, and from behind one that may stand in the index no more."""
     shard, after = draw(shards), encode_id(draw(st.integers(0, 2**128 - 1)).to_bytes(16))
@@ -294,6 +302,8 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "lease_shard": _on_shard(st.integers(0, 3), writers, times, times),
     "release_shard": _releases(),
     "postpone": _postponements(),
+    "read_outcomes": _outcomes(st.sampled_from([NOW, NOW + DAY_MS])),
+    "add_outcomes": _outcomes(st.text("4-", max_size=60), st.sampled_from([NOW, NOW + DAY_MS])),
 }
 
 

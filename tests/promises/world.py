@@ -44,6 +44,7 @@ from otp_feedback.usecases.ports import (
     CreateRefused,
     FeedbackAccepted,
     FeedbackDeferred,
+    FeedbackNotFound,
     FeedbackOutcome,
     FeedbackRefused,
     ListedMessage,
@@ -211,7 +212,7 @@ class FakeTwilio:
     """Programmable Messaging in memory: it accepts, refuses, fails and times out as it is told.
 
     Faults of `create_message`: `refused`, `not_sent`, `timeout_before`, `timeout_after`.
-    Of `post_feedback`: `refused`, `throttled`, `timeout_before`, `timeout_after`.
+    Of `post_feedback`: `refused`, `not_found`, `throttled`, `timeout_before`, `timeout_after`.
     Of `list_messages` and `redact_message`: `failed`.
 
     Attributes
@@ -251,9 +252,9 @@ class FakeTwilio:
         fault = self._fault("post_feedback")
         if fault in {"timeout_before", "throttled"}:
             return FeedbackDeferred("timeout" if fault == "timeout_before" else "throttled")
-        if fault == "refused" or sid not in self.messages:
+        if fault in {"not_found", "refused"} or sid not in self.messages:
             self._world.ledger.refused |= {sid}
-            return FeedbackRefused(20404)
+            return FeedbackRefused(20001) if fault == "refused" else FeedbackNotFound(20404)
         self._world.note_post(self.messages[sid])
         return FeedbackDeferred("timeout") if fault == "timeout_after" else FeedbackAccepted()
 

@@ -44,10 +44,14 @@ def test_the_sizes_are_those_of_the_developer_guide():
     assert item_size({"b": {"B": bytes(32)}, "m": {"M": {"x": {"N": "5"}}}}) == 1 + 32 + 1 + 3 + (1 + 2 + 1)
 
 
-@pytest.mark.parametrize("action", [Action.CODE, Action.CALLER, Action.REPLY])
+@pytest.mark.parametrize(
+    ("action", "registered"),
+    [(Action.CODE, False), (Action.CALLER, False), (Action.CALLER, True), (Action.REPLY, False)],
+)
 def test_a_verification_with_everything_in_it_stays_under_1_kb(
-    store: DynamoDBStore, kept: Kept, raw: Raw, action: Action
+    store: DynamoDBStore, kept: Kept, raw: Raw, action: Action, *, registered: bool
 ):
+    """What a caller sent itself brings no callback here, and so no sender and no error."""
     now = NOW + 123_456_789
     verification = a_verification(
         action=action,
@@ -62,7 +66,12 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
         messages={},
     )
     key_id = "k" * 16
-    biggest: dict[str, Any] = {"expires_at": now + LIFE, "sent_at": now, "idempotency": bytes(24)}
+    biggest: dict[str, Any] = {
+        "expires_at": now + LIFE,
+        "sent_at": now,
+        "idempotency": bytes(24),
+        **({"registered": True, "sid": "SM" + "f" * 32, "delivery_at": now} if registered else {}),
+    }
     messages = [
         Message(number=number, mac=None if action is Action.REPLY else Mac(key_id, bytes(32)), **biggest)
         for number in (1, 2, 3)
@@ -74,7 +83,8 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
     for number in (1, 2, 3):
         sender = "whatsapp:+123456789012345"
         sid = "SM" + "f" * 32
-        store.advance_message(verification_id, number, Delivery.UNDELIVERED, now, sid, 30003, sender)
+        told = () if registered else (sid, 30003, sender)
+        store.advance_message(verification_id, number, Delivery.UNDELIVERED, now, *told)
     for _ in range(4):
         store.reserve_attempt(verification_id, frozenset({action}), Expectation(), WRITER + str(_))
     store.report_late(verification_id, messages[0], now)

@@ -58,6 +58,7 @@ FULL = a_verification(
             feedback=Feedback.REPORTED,
             idempotency=b"i" * 24,
             sender="+14155550199",
+            registered=True,
         ),
         2: a_message(2, mac=None),
     },

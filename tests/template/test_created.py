@@ -18,6 +18,7 @@ CREATED = {
 ALARMS = {
     "FeedbackAgeAlarm",
     "FeedbackRejectedAlarm",
+    "FeedbackSuspendedAlarm",
     "RetryStoppedAlarm",
     "SendFailedAlarm",
     "WrongSecretAlarm",

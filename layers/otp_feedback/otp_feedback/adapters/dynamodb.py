@@ -18,6 +18,7 @@ from otp_feedback.adapters.records import (
     limit_key_key,
     message_fields,
     outbox_shard,
+    outcomes_key,
     plain,
     read_recipient,
     read_verification,
@@ -30,6 +31,7 @@ from otp_feedback.adapters.records import (
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.limits import DAY_MS, SLOTS, Limits, Windows
+from otp_feedback.domain.outcomes import added, suspends
 from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
 
@@ -42,6 +44,9 @@ SETTLING_TRIES = 5
 
 RELEASING_TRIES = 5
 """Others may take slots of the same limit key while a slot is looked for."""
+
+ADDING_TRIES = 3
+"""Others may add how their reports ended meanwhile; what then is lost are few of many."""
 
 NOBODY = "-"
 """Stands in a slot that nobody holds."""
@@ -437,6 +442,34 @@ class DynamoDBStore:
             {":due_at": due_at, ":seen": report.due_at, ":one": 1},
         )
 
+    def read_outcomes(self, now: int) -> str:
+        return _outcomes(self._get(outcomes_key()), now)
+
+    def add_outcomes(self, more: str, now: int) -> None:
+        """Nothing is written where it changes nothing, as with reports that went well while none ended in 404.
+
+        A repetition after a lost answer finds what it was to write; where others wrote since, it counts twice.
+        """
+        item = self._get(outcomes_key())
+        for _ in range(ADDING_TRIES):
+            seen = item["o"] if item is not None else {"S": ""}
+            outcomes = added(_outcomes(item, now), more)
+            if outcomes == seen["S"]:
+                return
+            try:
+                self._update(
+                    outcomes_key(),
+                    "SET #o = :outcomes, #at = :now",
+                    "attribute_not_exists(pk) OR #o = :seen",
+                    {":outcomes": outcomes, ":seen": seen["S"], ":now": now},
+                )
+            except ConditionFailed as failed:
+                item = failed.item
+                if item is not None and item["o"] == {"S": outcomes}:
+                    return
+            else:
+                return
+
     def _take_out_form(self, others: Sequence[int], ttl: int) -> tuple[str, str, dict[str, Any]]:
         update = f", #ttl = :ttl REMOVE {OUTBOX_FIELDS}"
         return update, " AND ".join(_not_due(n) for n in others), {":ttl": ttl}
@@ -593,6 +626,15 @@ def _own_or_refused[T](
     for name in field:
         value = value.get("M", {}).get(name, {})
     return read(item) if field and value == {"S": writer} else Refused(read(item))
+
+
+def _outcomes(item: Item | None, now: int) -> str:
+    """What ended long ago says nothing of today's reports, except that 404s stay due until some go well."""
+    if item is None:
+        return ""
+    fields = plain(item)
+    outcomes = str(fields["o"])
+    return outcomes if now < fields["at"] + DAY_MS or suspends(outcomes) else ""
 
 
 def _binding(item: Item) -> tuple[str, int]:

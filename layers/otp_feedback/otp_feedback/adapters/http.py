@@ -235,7 +235,7 @@ class HttpFunction:
             journal.write()
 
     def _reply(self, event: Any, journal: RequestJournal) -> Reply:
-        failing = self._failing.get(event.get("routeKey", "")) if isinstance(event, Mapping) else None
+        failing = self._failing.get(str(event.get("routeKey"))) if isinstance(event, Mapping) else None
         try:
             return self._routed(event, journal)
         except Problem as problem:

@@ -58,6 +58,11 @@ def lease_key(shard: int) -> str:
     return f"L#{shard}"
 
 
+def outcomes_key() -> str:
+    """The partition key of how the last reports ended."""
+    return "F#outcomes"
+
+
 def outbox_shard(verification_id: str) -> int:
     """The outbox shard of a verification: 0 to 15."""
     return (decode_id(verification_id) or b"\0")[0] % OUTBOX_SHARDS
@@ -75,6 +80,7 @@ def message_fields(message: Message) -> dict[str, Any]:
         "t": message.delivery_at,
         "i": message.idempotency,
         "o": message.sender,
+        "r": message.registered or None,
         "m": message.mac.digest if message.mac else None,
         "k": message.mac.key_id if message.mac else None,
     }
@@ -158,6 +164,7 @@ def _read_message(number: int, fields: Mapping[str, Any]) -> Message:
         feedback=Feedback(fields["f"]),
         idempotency=_bytes(fields.get("i")),
         sender=fields.get("o"),
+        registered=bool(fields.get("r")),
     )
 
 

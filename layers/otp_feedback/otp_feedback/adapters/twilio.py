@@ -25,6 +25,7 @@ from otp_feedback.usecases.ports import (
     CreateRefused,
     FeedbackAccepted,
     FeedbackDeferred,
+    FeedbackNotFound,
     FeedbackOutcome,
     FeedbackRefused,
     ListedMessage,
@@ -345,7 +346,7 @@ def _feedback_outcome(answer: _Answer | _NoAnswer) -> FeedbackOutcome:
         return FeedbackDeferred("server-error")
     if reason := _PASSING_REFUSALS.get(answer.status):
         return FeedbackDeferred(reason)
-    return FeedbackRefused(answer.code)
+    return FeedbackNotFound(answer.code) if answer.status == HTTPStatus.NOT_FOUND else FeedbackRefused(answer.code)
 
 
 def _listed(document: Mapping[str, Any]) -> list[ListedMessage]:

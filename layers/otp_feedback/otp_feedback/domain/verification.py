@@ -82,6 +82,8 @@ class Message:
         Digest of the Idempotency-Key and body that asked for it; None without a key.
     sender
         The sender that a Messaging Service chose, once a callback told it.
+    registered
+        Whether the caller sent it itself and told its SID.
     """
 
     number: int
@@ -95,6 +97,7 @@ class Message:
     feedback: Feedback = Feedback.NONE
     idempotency: bytes | None = None
     sender: str | None = None
+    registered: bool = False
 
     def is_live(self, now: int) -> bool:
         """Whether its secret can still confirm at `now` (epoch milliseconds)."""

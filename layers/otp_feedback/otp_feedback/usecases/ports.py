@@ -205,6 +205,12 @@ class Store(Protocol):
     def postpone(self, report: DueReport, due_at: int) -> None:
         """Try an entry again later and count the failure, unless somebody moved it meanwhile."""
 
+    def read_outcomes(self, now: int) -> str:
+        """How the last reports ended, as `domain.outcomes` has it, consistently; empty where that is long ago."""
+
+    def add_outcomes(self, more: str, now: int) -> None:
+        """Add to how the last reports ended."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
@@ -286,13 +292,20 @@ class FeedbackRefused:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackNotFound:
+    """Twilio knows no such message, or no feedback at all; `code` is its error code, where the answer held one."""
+
+    code: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class FeedbackDeferred:
     """It may be taken later; `reason` is one word for the log."""
 
     reason: str
 
 
-FeedbackOutcome = FeedbackAccepted | FeedbackRefused | FeedbackDeferred
+FeedbackOutcome = FeedbackAccepted | FeedbackRefused | FeedbackNotFound | FeedbackDeferred
 
 
 @dataclass(frozen=True, slots=True)

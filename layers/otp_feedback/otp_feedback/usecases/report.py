@@ -1,7 +1,7 @@
 """Report to Twilio that a message was acted on, at once or from the outbox."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from otp_feedback.domain.adoption import carries_secret, may_have_been_created
@@ -13,12 +13,14 @@ from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Keys
 from otp_feedback.domain.senders import WHATSAPP, is_whatsapp
 from otp_feedback.domain.verification import Action, Feedback, Message, Verification
+from otp_feedback.usecases.outcomes import INLINE_BATCH, Outcomes
 from otp_feedback.usecases.ports import (
     OUTBOX_SHARDS,
     Clock,
     DueReport,
     FeedbackAccepted,
     FeedbackDeferred,
+    FeedbackNotFound,
     FeedbackRefused,
     Journal,
     Store,
@@ -42,6 +44,8 @@ class Reporting:
         Draws from [0, 1).
     spent_s
         Seconds since the request under way came in, for which its user has been waiting.
+    outcomes
+        How the reports end.
     """
 
     store: Store
@@ -51,6 +55,10 @@ class Reporting:
     policy: Policy
     breaker: CircuitBreaker
     spent_s: Callable[[], float] = lambda: 0.0
+    outcomes: Outcomes = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "outcomes", Outcomes(self.store, self.clock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +103,18 @@ class Reported:
 
 
 def report(
-    reporting: Reporting, verification: Verification, message: Message, deadline_s: float, journal: Journal
+    reporting: Reporting,
+    verification: Verification,
+    message: Message,
+    deadline_s: float,
+    journal: Journal,
+    *,
+    inline: bool = False,
 ) -> Reported:
-    """Post a message's feedback and store the outcome; what does not work out stays due."""
+    """Post a message's feedback and store the outcome; what does not work out stays due.
+
+    Whether a 404 is final depends on how others' reports ended, so that it is the outbox that says so.
+    """
     if message.sid is None:
         journal.count("FeedbackDeferred")
         return Reported(Feedback.DUE, "sid-unknown")
@@ -105,14 +122,48 @@ def report(
         case FeedbackAccepted():
             journal.count("FeedbackReported")
             settle(reporting, verification, message, Feedback.REPORTED)
+            _note_outcome(reporting, message)
             return Reported(Feedback.REPORTED, "reported")
-        case FeedbackRefused(code):
-            journal.count("FeedbackRejected")
-            settle(reporting, verification, message, Feedback.REJECTED)
-            return Reported(Feedback.REJECTED, "rejected", code)
+        case FeedbackNotFound(code) if not message.registered:
+            return _not_found(reporting, verification, message, code, journal, inline=inline)
+        case FeedbackRefused(code) | FeedbackNotFound(code):
+            _note_outcome(reporting, message)
+            return _rejected(reporting, verification, message, code, journal)
         case FeedbackDeferred(reason):
             journal.count("FeedbackDeferred")
             return Reported(Feedback.DUE, reason)
+
+
+def _note_outcome(reporting: Reporting, message: Message) -> None:
+    """A SID that a caller told may be wrong, which says nothing of Twilio."""
+    if not message.registered:
+        reporting.outcomes.note()
+
+
+def _not_found(
+    reporting: Reporting,
+    verification: Verification,
+    message: Message,
+    code: int | None,
+    journal: Journal,
+    *,
+    inline: bool,
+) -> Reported:
+    if inline:
+        journal.count("FeedbackDeferred")
+        return Reported(Feedback.DUE, "not-found", code)
+    if reporting.outcomes.note_not_found(again=verification.feedback_failures > 0):
+        journal.count("FeedbackSuspended")
+        return Reported(Feedback.DUE, "suspended", code)
+    return _rejected(reporting, verification, message, code, journal)
+
+
+def _rejected(
+    reporting: Reporting, verification: Verification, message: Message, code: int | None, journal: Journal
+) -> Reported:
+    journal.count("FeedbackRejected")
+    settle(reporting, verification, message, Feedback.REJECTED)
+    return Reported(Feedback.REJECTED, "rejected", code)
 
 
 def settle(reporting: Reporting, verification: Verification, message: Message, outcome: Feedback) -> None:
@@ -143,7 +194,8 @@ def _report_inline(reporting: Reporting, verification: Verification, message: Me
         journal.count("FeedbackDeferred")
         journal.note(feedback="left-to-outbox")
         return Feedback.DUE
-    reported = report(reporting, verification, message, deadline_s, journal)
+    reported = report(reporting, verification, message, deadline_s, journal, inline=True)
+    reporting.outcomes.add_up(journal, at_least=INLINE_BATCH)
     journal.note(feedback=reported.word, twilio_code=reported.code)
     if message.sid is not None:
         breaker.record(failed=reported.feedback is Feedback.DUE, now=reporting.clock())
@@ -164,6 +216,7 @@ def retry_due_reports(reporting: Reporting, keys: Callable[[], Keys], run: Run, 
     while turns and not run.out_of_time():
         done = {shard: _take_batch(reporting, keys, shard, turns[shard], run, seen, journal) for shard in turns}
         turns = {shard: last for shard, last in done.items() if last is not None}
+        reporting.outcomes.add_up(journal)
     return len(seen)
 
 

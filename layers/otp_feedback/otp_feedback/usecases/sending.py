@@ -289,7 +289,13 @@ def _release_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
 
 def already_sent(message: Message, sid: str | None) -> Message:
     """A message that needs no sending: the caller sent it itself, or its recipient is one for tests."""
-    return replace(message, sid=sid, delivery=Delivery.ACCEPTED, delivery_at=message.sent_at)
+    return replace(
+        message,
+        sid=sid,
+        registered=sid is not None,
+        delivery=Delivery.ACCEPTED,
+        delivery_at=message.sent_at,
+    )
 
 
 def fixed_secret(policy: Policy, e164: str, action: Action, given: Secret | None) -> Secret | None:
