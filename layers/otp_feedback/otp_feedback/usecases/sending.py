@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import MalformedRequest, TooManyMessages, Unavailable
 from otp_feedback.domain.limits import Windows
+from otp_feedback.domain.phone import subscriber
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.refusals import problem_for
 from otp_feedback.domain.secret import (
@@ -89,8 +90,8 @@ class Outbound:
 
 
 def recipient_id(keys: Keys, e164: str) -> bytes:
-    """The keyed digest under which a number's budgets are kept."""
-    return keys.index("recipient", e164)
+    """The keyed digest under which a subscriber's budgets are kept, whichever form of the number is given."""
+    return keys.index("recipient", subscriber(e164))
 
 
 def choose_secret(out: Outbound, action: Action, given: Secret | None, sid: str | None) -> Secret | None:
