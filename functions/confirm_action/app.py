@@ -155,6 +155,7 @@ def _webhook_routes(inbound: Inbound, settings: Settings, vault: SecretVault) ->
             body=fields.get("Body", ""),
             original_sid=fields.get("OriginalRepliedMessageSid") or None,
             opted_out=bool(fields.get("OptOutType")),
+            kind=fields.get("MessageType") or None,
         )
         if confirm_by_reply(inbound, reply, request.journal) or settings.fallback_message_url is None:
             return twiml_reply()
