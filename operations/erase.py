@@ -12,7 +12,7 @@ from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
 from otp_feedback.adapters.records import Item, plain, read_verification, recipient_key, typed
-from otp_feedback.domain.phone import PhoneNumber
+from otp_feedback.domain.phone import PhoneNumber, spellings
 from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.reply import NOTHING
 from otp_feedback.usecases.sending import recipient_id, replied_to
@@ -98,9 +98,9 @@ def erase(
 
 def find(dynamodb: "DynamoDBClient", table: str, e164: str, recipient: str) -> Holdings:
     """Look through the whole table, which reads each item once, and once more where the number was asked to reply."""
-    scanned = _scan(
-        dynamodb, table, "begins_with(pk, :kind) AND #to = :to", {":kind": "V#", ":to": e164}, {"#to": "to"}
-    )
+    forms = {f":to{index}": form for index, form in enumerate(spellings(e164))}
+    condition = f"begins_with(pk, :kind) AND #to IN ({', '.join(forms)})"
+    scanned = _scan(dynamodb, table, condition, {":kind": "V#", **forms}, {"#to": "to"})
     verifications = tuple(read_verification(item) for item in scanned)
     budgets = dynamodb.get_item(TableName=table, Key=typed({"pk": recipient}), ConsistentRead=True).get("Item")
     awaited = {v.verification_id for v in verifications if v.action is Action.REPLY} | set(_replied_to(budgets))

@@ -180,6 +180,7 @@ def _webhook_routes(
             body=webhook.text,
             original_sid=fields.get("OriginalRepliedMessageSid"),
             opted_out=webhook.opts_out,
+            kind=fields.get("MessageType"),
         )
         if confirms(request, webhook, reply) or settings.fallback_message_url is None:
             return twiml_reply()

@@ -76,9 +76,10 @@ WEBHOOKS = (
         summary="An inbound message, which may be a reply that confirms",
         description=(
             "https://www.twilio.com/docs/messaging/guides/webhook-request\n\n"
-            "Confirms the verification with the action `reply` that it answers; what answers none goes on to the "
-            "stack's `FallbackMessageUrl`. Opt-out words never confirm, nor does a message whose text could be taken "
-            "for other fields, since a signature does not tell where one ends and the next begins."
+            "Confirms the verification with the action `reply` that it answers in time; what confirms none, and every "
+            "late answer, goes on to the stack's `FallbackMessageUrl`. Requests to stop, refusals, reactions and "
+            "automatic answers never confirm, nor does a message whose text could be taken for other fields, since a "
+            "signature does not tell where one ends and the next begins."
         ),
         answers=(
             _twiml(
@@ -98,6 +99,7 @@ WEBHOOKS = (
                 "Body": text("The text.", "YES"),
                 "OriginalRepliedMessageSid": text("The message it answers, where the channel tells.", EXAMPLE_SID),
                 "OptOutType": text("What Twilio took it for.", "STOP"),
+                "MessageType": text("What it is, where the channel tells; a `reaction` confirms nothing.", "text"),
             },
         ),
     ),
@@ -109,7 +111,7 @@ WEBHOOKS = (
         summary="An inbound call, which may be a reply that confirms",
         description=(
             "https://www.twilio.com/docs/voice/twiml#request-parameters\n\n"
-            "Confirms as an inbound message does. The call is rejected, which is not billed; one that answers nothing "
+            "Confirms as an inbound message does. The call is rejected, which is not billed; one that confirms nothing "
             "goes on to the stack's `FallbackCallUrl`. Where something fails for longer than Twilio waits it is "
             "rejected as well, since Twilio would play an error to the caller, and bill it."
         ),

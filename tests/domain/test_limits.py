@@ -55,22 +55,53 @@ def test_the_failures_that_block_are_below_the_norms_ceiling_by_the_guesses_unde
         ("198.51.100.007", "198.51.100.007"),
         ("2001:db8::/32", "2001:db8::/32"),
         ("", ""),
+        ("198.51.100.7:443", "198.51.100.7"),
+        ("198.51.100.7:0", "198.51.100.7"),
+        ("[2001:db8:1:2::9]:65535", "2001:db8:1:2::/64"),
+        ("[2001:db8:1:2::9]", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::9%eth0", "2001:db8:1:2::/64"),
+        ("[fe80::1%25eth0]:80", "fe80::/64"),
+        ("::ffff:198.51.100.7:443", "198.51.100.7"),
+        ("[::ffff:198.51.100.7]:443", "198.51.100.7"),
+        ("64:ff9b::198.51.100.7", "198.51.100.7"),
+        ("64:ff9b::c633:6407", "198.51.100.7"),
+        ("::198.51.100.7", "198.51.100.7"),
+        ("::ffff:0:198.51.100.7", "198.51.100.7"),
+        ("2002:c633:6407:1::2", "198.51.100.7"),
+        ("2001:0:4136:e378:8000:63bf:39cc:9bf8", "198.51.100.7"),
+        ("64:ff9b:1::c633:6407", "64:ff9b:1::c633:6407"),
+        ("64:FF9B:1:C633:64:700::", "64:ff9b:1:c633:64:700::"),
+        ("198.51.100.7:", "198.51.100.7:"),
+        ("198.51.100.7:123456", "198.51.100.7:123456"),
+        ("198.51.100.7:a", "198.51.100.7:a"),
+        ("session:443", "session:443"),
+        ("[session]", "[session]"),
+        ("user-17:", "user-17:"),
     ],
 )
 def test_an_address_counts_as_whom_it_belongs_to(text: str, counted: str):
     assert canonical_limit_key(text) == counted
 
 
-@given(st.ip_addresses(v=4), st.ip_addresses(v=4))
+CLOTHES = ("{}", "{}:443", "[{}]", "::ffff:{}", "[::ffff:{}]:443", "64:ff9b::{}", "::ffff:0:{}", "::{}")
+
+
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4), st.sampled_from(CLOTHES))
 def test_two_ipv4_addresses_never_share_a_key_not_even_in_ipv6_clothing(
-    one: ipaddress.IPv4Address, other: ipaddress.IPv4Address
+    one: ipaddress.IPv4Address, other: ipaddress.IPv4Address, clothes: str
 ):
-    clothed = canonical_limit_key(f"::ffff:{other}")
-    assert (canonical_limit_key(str(one)) == clothed) is (one == other)
+    assert (canonical_limit_key(str(one)) == canonical_limit_key(clothes.format(other))) is (one == other)
 
 
-@given(st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
+@given(st.ip_addresses(v=4), st.ip_addresses(v=4), st.integers(0, 2**80 - 1))
+def test_a_6to4_network_counts_as_the_ipv4_address_that_holds_it(
+    one: ipaddress.IPv4Address, other: ipaddress.IPv4Address, rest: int
+):
+    tunneled = ipaddress.IPv6Address((0x2002 << 112) + (int(other) << 80) + rest)
+    assert (canonical_limit_key(str(one)) == canonical_limit_key(str(tunneled))) is (one == other)
+
+
+@given(st.integers(0x2003 << 48, 2**64 - 1), st.integers(0, 2**64 - 1), st.integers(0, 2**64 - 1))
 def test_the_addresses_of_a_64_share_one_key(network: int, one: int, other: int):
     addresses = [ipaddress.IPv6Address((network << 64) + host) for host in (one, other)]
-    if all(address.ipv4_mapped is None for address in addresses):
-        assert len({canonical_limit_key(str(address)) for address in addresses}) == 1
+    assert len({canonical_limit_key(str(address)) for address in addresses}) == 1

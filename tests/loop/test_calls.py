@@ -122,6 +122,27 @@ def test_a_status_callback_makes_one_write(warm):
     assert calls == [WRITE]
 
 
+def test_a_reply_reads_what_it_may_answer_and_is_bound_before_it_confirms(warm):
+    started = warm.started("reply")
+    with warm.watching() as calls:
+        warm.inbound("message", started.to, body="yes")
+    assert calls == [READ, READ, READ, "dynamodb:PutItem", WRITE, REPORT, WRITE]
+
+
+def test_what_confirms_nothing_while_a_reply_is_awaited_is_noted_in_one_write_more(warm):
+    started = warm.started("reply")
+    for body in ("no", "STOP"):
+        with warm.watching() as calls:
+            warm.inbound("message", started.to, body=body)
+        assert calls == [READ, READ, READ, WRITE, "dynamodb:PutItem"]
+
+
+def test_what_says_nothing_to_nobody_writes_nothing(warm):
+    with warm.watching() as calls:
+        warm.inbound("message", fresh_number(), body="STOP")
+    assert calls == [READ, READ]
+
+
 def test_opening_a_link_makes_no_call(warm):
     started = warm.started("link")
     link_id = warm.link_id(started.to)

@@ -1,4 +1,5 @@
 """A reply by message or call: confirmed by who was asked, to whom they were asked by, once, and never by an opt-out."""
+# ruff: noqa: RUF001 - apostrophes are meant as phones write them
 
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -15,6 +16,16 @@ REJECTED = '<?xml version="1.0" encoding="UTF-8"?><Response><Reject reason="busy
 FORM = "application/x-www-form-urlencoded"
 INBOUND = "I#"
 """Begins the keys of what inbound messages and calls were put to; what answers nothing may be noted, too."""
+
+NOTED = (INBOUND, "R#")
+"""Begins the keys of what may be noted of an inbound message or call that confirms nothing while a reply is awaited."""
+
+
+QUOTED = "Example: to confirm, reply to this message within 10 min."
+DRIVING = (
+    "I’m driving with Focus turned on. I’ll see your message when I get where I’m going.\n\n(I’m not receiving "
+    "notifications. If this is urgent, reply “urgent” to send a notification through with your original message.)"
+)
 
 
 def status(loop: Loop, started: Started) -> str:
@@ -59,7 +70,7 @@ def test_from_the_wrong_number_nothing_is_confirmed(loop: Loop, kind: str):
 @pytest.mark.parametrize("kind", ["message", "call"])
 def test_to_the_wrong_sender_nothing_is_confirmed(loop: Loop, kind: str):
     started = loop.started("reply")
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         answer = loop.inbound(kind, started.to, "+14155550177", body="yes")
     assert answer["response_status"] == 200
     assert status(loop, started) == "pending"
@@ -99,7 +110,7 @@ def test_twice_confirms_once(loop: Loop):
 )
 def test_a_word_that_is_for_twilio_never_confirms(loop: Loop, body: str):
     started = loop.started("reply")
-    with loop.unchanged():
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", started.to, body=body)
     assert status(loop, started) == "pending"
 
@@ -107,7 +118,7 @@ def test_a_word_that_is_for_twilio_never_confirms(loop: Loop, body: str):
 @pytest.mark.parametrize("kind", ["STOP", "START", "HELP", "anything"])
 def test_what_twilio_calls_an_opt_out_never_confirms(loop: Loop, kind: str):
     started = loop.started("reply")
-    with loop.unchanged():
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", started.to, body="yes", parameters={"OptOutType": kind})
     assert status(loop, started) == "pending"
 
@@ -200,14 +211,14 @@ def test_a_reply_that_names_the_message_goes_to_that_one(loop: Loop):
 
 def test_a_reply_that_names_a_foreign_message_confirms_nothing(loop: Loop):
     started = loop.started("reply")
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": "SM" + "8" * 32})
     assert status(loop, started) == "pending"
 
 
 def test_naming_somebody_elses_message_does_not_confirm_it(loop: Loop):
     mine, theirs = loop.started("reply"), loop.started("reply")
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", mine.to, body="yes", parameters={"OriginalRepliedMessageSid": theirs.sid})
     assert [status(loop, each) for each in (mine, theirs)] == ["pending", "pending"]
 
@@ -310,8 +321,8 @@ def test_a_reply_needs_the_keyword_where_there_is_one(contrary: Loop):
     loop = contrary
     started = loop.started("reply")
     assert "Sí" in loop.messages(started.to)[0]["body"]
-    with loop.unchanged():
-        for body in ("no", "", "siempre", "s i", "👍"):
+    with loop.unchanged(besides=INBOUND):
+        for body in ("no", "", "siempre", "s i", "👍", "no he dicho sí", "dile sí a ella", "no sí", "Le gustó “Sí”"):
             loop.inbound("message", started.to, body=body)
     assert status(loop, started) == "pending"
     loop.inbound("message", started.to, body="  ¡SI,   por favor!")
@@ -348,16 +359,176 @@ def test_what_answers_a_verification_does_not_go_on(custom: Loop, kind: str, ans
 
 
 @pytest.mark.parametrize("kind", ["message", "call"])
-def test_an_expired_message_is_answered_once_and_what_follows_goes_on(custom: Loop, kind: str):
+def test_an_expired_message_is_answered_once_and_all_that_is_late_goes_on(custom: Loop, kind: str):
     loop = custom
     started = loop.started("reply")
     loop.advance(601)
-    assert "Redirect" not in loop.inbound(kind, started.to, body="yes")["twiml"]
+    assert loop.inbound(kind, started.to, body="yes")["twiml"].endswith(REDIRECTS[kind])
     loop.report_due()
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         answer = loop.inbound(kind, started.to, body="hello bot")
     assert answer["twiml"].endswith(REDIRECTS[kind])
     assert len(loop.reports(started.sid)) == 1
+
+
+@pytest.mark.parametrize("kind", ["message", "call"])
+@pytest.mark.parametrize("before", ["STOP", "no", "👎", f"Liked “{QUOTED}”", DRIVING, "other sender", "call elsewhere"])
+def test_what_comes_late_after_something_else_answers_nothing(custom: Loop, kind: str, before: str):
+    loop = custom
+    started = loop.started("reply", locale="en")
+    if before in ("other sender", "call elsewhere"):
+        loop.inbound("message" if before == "other sender" else "call", started.to, "+14155550177", body="hello")
+    else:
+        loop.inbound("message", started.to, body=before)
+    loop.advance(601)
+    with loop.unchanged(besides=NOTED):
+        assert loop.inbound(kind, started.to, body="hello bot")["twiml"].endswith(REDIRECTS[kind])
+    named = {"OriginalRepliedMessageSid": started.sid}
+    loop.inbound("message", started.to, body="yes", parameters=named)
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_what_comes_late_after_a_reply_that_confirmed_another_answers_nothing(custom: Loop):
+    loop = custom
+    to = fresh_number()
+    older = loop.started("reply", to)
+    loop.advance(590)
+    newer = loop.started("reply", to)
+    loop.inbound("message", to, body="yes")
+    loop.advance(60)
+    with loop.unchanged(besides=NOTED):
+        loop.inbound("message", to, body="thanks")
+    assert [status(loop, each) for each in (older, newer)] == ["expired", "confirmed"]
+
+
+def test_an_inbound_message_before_ours_takes_nothing_from_a_late_reply(loop: Loop):
+    to = fresh_number()
+    first = loop.started("reply", to)
+    loop.inbound("message", to, body="no")
+    loop.cancel(first.verification_id)
+    loop.advance(31)
+    started = loop.started("reply", to)
+    loop.advance(601)
+    loop.inbound("message", to, body="yes")
+    loop.report_due()
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_a_late_refusal_is_not_reported(custom: Loop):
+    loop = custom
+    started = loop.started("reply")
+    loop.advance(601)
+    with loop.unchanged(besides=NOTED):
+        assert loop.inbound("message", started.to, body="No.")["twiml"].endswith(REDIRECTS["message"])
+
+
+NOTHING_SAID = [
+    "NO, that was not me",
+    "Nein",
+    "I’m sorry, wrong number",
+    f"Liked “{QUOTED}”",
+    f'Disliked "{QUOTED}"',
+    f"👎 to “{QUOTED}”",
+    f"\u200a\u200b👍\u200b to “\u200a{QUOTED}\u200a”\u200a",
+    f"A aimé « {QUOTED} »",
+    f"「{QUOTED}」にいいねしました",
+    f"“{QUOTED}”",
+    "Loved an image",
+    DRIVING,
+    "👎",
+    "",
+    "Abmelden",
+]
+
+
+@pytest.mark.parametrize("body", NOTHING_SAID)
+def test_what_says_no_or_nothing_confirms_nothing_and_goes_on(custom: Loop, body: str):
+    loop = custom
+    started = loop.started("reply", locale="de")
+    with loop.unchanged(besides=NOTED):
+        assert loop.inbound("message", started.to, body=body)["twiml"].endswith(REDIRECTS["message"])
+    assert status(loop, started) == "pending"
+    assert loop.inbound("message", started.to, body="Ja, das war ich")["twiml"] == EMPTY
+    assert status(loop, started) == "confirmed"
+
+
+def test_a_reaction_by_whatsapp_confirms_nothing(loop: Loop):
+    started = loop.started("reply")
+    parameters = {"MessageType": "reaction", "OriginalRepliedMessageSid": started.sid}
+    with loop.unchanged(besides=NOTED):
+        loop.inbound("message", started.to, body="👍", parameters=parameters)
+    loop.inbound("message", started.to, body="👍", parameters={"MessageType": "text"})
+    assert status(loop, started) == "confirmed"
+
+
+@pytest.mark.parametrize(("locale", "expected"), [("ko", "confirmed"), ("cs", "pending"), ("de", "pending")])
+def test_a_refusal_is_one_of_the_language_that_we_wrote_in(loop: Loop, locale: str, expected: str):
+    started = loop.started("reply", locale=locale)
+    loop.inbound("message", started.to, body="Ne")
+    assert status(loop, started) == expected
+
+
+def test_the_country_of_the_number_decides_where_no_language_was_asked_for(loop: Loop):
+    started = loop.started("reply", "+420601123451")
+    with loop.unchanged(besides=NOTED):
+        loop.inbound("message", started.to, body="ne")
+    korean = loop.started("reply", "+821012345671")
+    loop.inbound("message", korean.to, body="ne")
+    assert [status(loop, each) for each in (started, korean)] == ["pending", "confirmed"]
+
+
+TWO_FORMS = [
+    ("+525512340021", "+5215512340021"),
+    ("+5491112340022", "+541112340022"),
+    ("+541112340023", "+5491112340023"),
+    ("+5511987650024", "+551187650024"),
+    ("+551187650025", "+5511987650025"),
+]
+
+
+@pytest.mark.parametrize(("to", "comes_from"), TWO_FORMS)
+@pytest.mark.parametrize("channel", ["", "rcs:", "whatsapp:"])
+def test_a_reply_under_the_numbers_other_form_confirms(loop: Loop, to: str, comes_from: str, channel: str):
+    started = loop.started("reply", to)
+    loop.inbound("message", channel + comes_from, channel + SENDER, body="yes")
+    assert status(loop, started) == "confirmed"
+    assert loop.outcome(started.sid) == "confirmed"
+
+
+@pytest.mark.parametrize(("to", "comes_from"), TWO_FORMS)
+def test_a_message_that_is_named_is_found_under_the_numbers_other_form(loop: Loop, to: str, comes_from: str):
+    older = loop.started("reply", to)
+    loop.advance(31)
+    newer = loop.started("reply", to)
+    parameters = {"OriginalRepliedMessageSid": older.sid}
+    loop.inbound("message", f"whatsapp:{comes_from}", f"whatsapp:{SENDER}", body="yes", parameters=parameters)
+    assert [status(loop, each) for each in (older, newer)] == ["confirmed", "pending"]
+
+
+def test_a_call_from_the_numbers_other_form_confirms(loop: Loop):
+    started = loop.started("reply", "+541112340026")
+    loop.inbound("call", "+5491112340026")
+    assert status(loop, started) == "confirmed"
+
+
+def test_a_landlines_number_is_nobody_elses(loop: Loop):
+    started = loop.started("reply", "+551132340027")
+    with loop.unchanged(besides=INBOUND):
+        loop.inbound("message", "+5511932340027", body="yes")
+    assert status(loop, started) == "pending"
+
+
+def test_a_reply_by_rcs_answers_what_came_from_an_rcs_sender(custom: Loop):
+    loop = custom
+    started = loop.started("reply", sender=MESSAGING_SERVICE)
+    fields = {"MessageSid": started.sid, "MessageStatus": "sent", "From": "rcs:example_x1y2z3_agent"}
+    target = f"/twilio/status?verification={started.verification_id}&message=1"
+    assert loop.webhook(target, fields).status_code == 204
+    with loop.unchanged(besides=NOTED):
+        loop.inbound("message", started.to, "+14155550199", body="yes")
+    loop.inbound("message", f"rcs:{started.to}", "rcs:example_x1y2z3_agent", body="yes")
+    assert status(loop, started) == "confirmed"
 
 
 @pytest.mark.parametrize("kind", ["message", "call"])
@@ -365,7 +536,7 @@ def test_what_comes_long_after_the_expiry_answers_nothing(custom: Loop, kind: st
     loop = custom
     started = loop.started("reply")
     loop.advance(600 + 3600)
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         answer = loop.inbound(kind, started.to, body="hello bot")
     assert answer["twiml"].endswith(REDIRECTS[kind])
 
@@ -389,7 +560,7 @@ def test_where_late_actions_are_not_reported_a_late_reply_answers_nothing(runnin
 
 def test_naming_a_message_to_another_sender_confirms_nothing(loop: Loop):
     started = loop.started("reply")
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         parameters = {"OriginalRepliedMessageSid": started.sid}
         loop.inbound("message", started.to, "+14155550177", body="yes", parameters=parameters)
     assert status(loop, started) == "pending"
@@ -429,11 +600,11 @@ def test_with_a_messaging_service_the_sender_is_learned_from_the_callbacks(custo
     loop = custom
     started = loop.started("reply", sender=MESSAGING_SERVICE)
     assert loop.messages(started.to)[0]["messaging_service_sid"] == MESSAGING_SERVICE
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", started.to, "+14155550199", body="yes")
     assert status(loop, started) == "pending"
     loop.deliver(started.sid, "sent")
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", started.to, "+14155550177", body="yes")
     loop.inbound("message", started.to, "+14155550199", body="yes")
     assert status(loop, started) == "confirmed"
@@ -447,7 +618,7 @@ def test_a_reply_by_whatsapp_confirms(custom: Loop):
     verification_id = response.json()["verification_id"]
     (message,) = loop.messages(f"whatsapp:{to}")
     started = Started(verification_id, to, response.json())
-    with loop.unchanged(besides=INBOUND):
+    with loop.unchanged(besides=NOTED):
         loop.inbound("message", to, "+14155550100", body="yes")
     loop.inbound("message", f"whatsapp:{to}", WHATSAPP_SENDER, body="yes")
     assert status(loop, started) == "confirmed"

@@ -278,6 +278,13 @@ def test_somebody_elses_verification_is_unknown_and_costs_no_attempt(loop: Loop,
     assert loop.check(started.verification_id, loop.code(started.to), expect=right).status_code == 200
 
 
+def test_expecting_a_number_in_another_spelling_names_the_field_and_costs_no_attempt(loop: Loop):
+    started = loop.started(to="+491511234567")
+    with loop.unchanged():
+        response = loop.check(started.verification_id, loop.code(started.to), expect={"to": "+4901511234567"})
+    assert (response.status_code, response.json()["field"]) == (400, "expect.to")
+
+
 def test_expecting_a_reference_where_there_is_none_is_unknown(loop: Loop):
     started = loop.started()
     response = loop.check(started.verification_id, loop.code(started.to), expect={"reference": "order-1"})

@@ -110,6 +110,30 @@ def test_a_verification_that_has_ended_has_no_further_message(loop: Loop):
         assert problem_of(loop.another(locked.verification_id)) == "locked"
 
 
+@pytest.mark.parametrize(
+    ("first", "then"),
+    [("+5491112340011", "+541112340011"), ("+551187650012", "+5511987650012")],
+)
+def test_a_subscriber_with_two_forms_has_one_budget(loop: Loop, first: str, then: str):
+    loop.started(to=first)
+    with loop.unchanged():
+        assert problem_of(loop.start(then)) == "too-many-messages"
+
+
+@pytest.mark.parametrize("to", ["+490151123400013", "+820101234001", "+82081101234001", "+5215512340014", "+8656696"])
+def test_a_number_in_another_spelling_is_refused(loop: Loop, to: str):
+    with loop.unchanged():
+        response = loop.start(to)
+    assert (response.status_code, problem_of(response), response.json()["field"]) == (400, "malformed-request", "to")
+
+
+def test_an_address_with_a_port_is_the_same_limit_key(custom: Loop):
+    loop = custom
+    forms = ("203.0.113.7:1024", "[::ffff:203.0.113.7]:1025", "64:ff9b::203.0.113.7", "203.0.113.7")
+    answers = [loop.start(fresh_number(), limit_key=form).status_code for form in forms]
+    assert answers == [202, 202, 202, 429]
+
+
 def test_the_windows_of_a_limit_key_hold_across_recipients(custom: Loop):
     loop = custom
     for _ in range(3):

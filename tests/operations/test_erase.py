@@ -73,6 +73,17 @@ def test_all_that_the_table_holds_of_a_number_goes_and_nothing_of_others(loop, r
     assert loop.view(other.verification_id)["status"] == "confirmed"
 
 
+@pytest.mark.parametrize("asked", ["+5491112345678", "+541112345678"])
+def test_a_subscriber_with_two_forms_is_erased_under_either(loop, run, asked):
+    loop.started(to="+5491112345678")
+    loop.advance(31)
+    loop.started(to="+541112345678")
+    status, text = run(asked, "y")
+    assert status == 0
+    assert "2 verifications" in text
+    assert loop.scan() == {}
+
+
 def test_it_says_what_remains_elsewhere(loop, run):
     started = confirmed(loop)
     _, text = run(started.to, "y")

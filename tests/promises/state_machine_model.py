@@ -34,9 +34,10 @@ class Message:
         """Whether it can still confirm."""
         return now < self.sent_at + LIFETIME_MS
 
-    def may_be_answered_late(self, now: int) -> bool:
-        """Whether an inbound message that names none is still put to it."""
-        return self.feedback == "none" and now < self.sent_at + LIFETIME_MS + ANSWERED_LATE_MS
+    def may_be_answered_late(self, heard_at: int, now: int) -> bool:
+        """Whether an inbound message that names none is still put to it: the first one since, and soon."""
+        is_first = heard_at <= self.sent_at
+        return self.feedback == "none" and is_first and now < self.sent_at + LIFETIME_MS + ANSWERED_LATE_MS
 
 
 @dataclass
@@ -65,10 +66,14 @@ class Verification:
 
 @dataclass
 class Recipient:
-    """A number: its sends, newest first, each with the verification it was for, and its failures in a row."""
+    """A number: its sends, newest first, each with the verification it was for, and its failures in a row.
+
+    `heard_at` is when a message or call last came from it while a reply was awaited.
+    """
 
     sends: list[tuple[int, str]] = field(default_factory=list)
     failures: int = 0
+    heard_at: int = 0
 
     def may_be_sent(self, now: int, interval_ms: int) -> bool:
         """Whether each window has room; without a pause between messages there is none to wait for."""
@@ -170,19 +175,21 @@ class Model:
         return self._confirm(verification, number)
 
     def reply(self, sid: str, to: str, now: int) -> tuple[bool, tuple[str, int] | None]:
-        """An inbound message: whether it answers something, and which message that confirms."""
+        """An inbound message: whether it answers something in time, and which message that confirms."""
         if sid not in self.replies:
             self.replies[sid] = self._answered(to, now)
+            if any(self._awaiting(to)):
+                self.recipient(to).heard_at = now
         target = self.replies[sid]
         if target is None:
             return False, None
         verification, number = self.verifications[target[0]], target[1]
         message = verification.messages[number - 1]
         if verification.status(now) not in ("pending", "expired"):
-            return True, None
+            return verification.confirmed_by == number, None
         if not message.is_live(now):
             self._act_late(message)
-            return True, None
+            return False, None
         self._confirm(verification, number)
         return True, target
 
@@ -234,14 +241,22 @@ class Model:
         if message.feedback == "none":
             message.feedback = "due"
 
-    def _answered(self, to: str, now: int) -> tuple[str, int] | None:
+    def _awaiting(self, to: str) -> Iterator[tuple[str, int, Message]]:
         recent = {verification_id for _, verification_id in self.recipient(to).sends[:10]}
-        open_to_replies = [
-            (message.is_live(now), message.arrived, message.sid is not None, message.sent_at, verification_id, number)
+        return (
+            (verification_id, number, message)
             for verification_id, number, message in self.messages()
-            if verification_id in recent and not message.rejected
+            if verification_id in recent
             if self.verifications[verification_id].action == "reply"
             if self.verifications[verification_id].state == "pending"
-            if message.is_live(now) or message.may_be_answered_late(now)
+        )
+
+    def _answered(self, to: str, now: int) -> tuple[str, int] | None:
+        heard_at = self.recipient(to).heard_at
+        open_to_replies = [
+            (message.is_live(now), message.arrived, message.sid is not None, message.sent_at, verification_id, number)
+            for verification_id, number, message in self._awaiting(to)
+            if not message.rejected
+            if message.is_live(now) or message.may_be_answered_late(heard_at, now)
         ]
         return max(open_to_replies)[4:] if open_to_replies else None

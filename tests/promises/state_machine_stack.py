@@ -21,7 +21,7 @@ from otp_feedback.adapters.webhook import STATUS, verified_webhook
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import InvalidSignature
 from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
-from otp_feedback.domain.verification import Action
+from otp_feedback.domain.verification import Action, Proof
 from otp_feedback.usecases.deliver import StatusCallback
 from otp_feedback.usecases.sending import Sent
 from tests.promises import state_machine_model as model
@@ -420,6 +420,12 @@ class ComparedStack:
                 recipient = read_recipient(stored)
                 holders = (holder.partition("#")[0] for holder in recipient.holders)
                 self.model.recipient(to).sends = list(zip(recipient.sends, holders, strict=True))
+                self.model.recipient(to).heard_at = max(recipient.last_inbound_at or 0, self.answered_at(to))
+
+    def answered_at(self, to: str) -> int:
+        """When a reply from a number last confirmed; 0 for never."""
+        confirmations = [each.confirmation for each in self.world.verifications() if each.to == to]
+        return max((each.at for each in confirmations if each and each.proof is Proof.SENDER), default=0)
 
     def secret_in(self, verification_id: str, number: int) -> str | None:
         """What the user reads in a message."""

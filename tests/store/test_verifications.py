@@ -21,6 +21,7 @@ from tests.store.records_data import (
     a_sent_verification,
     a_verification,
     new_id,
+    new_recipient,
     sid,
 )
 
@@ -568,6 +569,17 @@ def test_an_inbound_sid_is_bound_once_for_ever(store: DynamoDBStore):
     assert store.bind_inbound(inbound, mine, 2) == (mine, 2)
     assert store.bind_inbound(inbound, other, 1) == (mine, 2)
     assert store.bound_inbound(inbound) == (mine, 2)
+
+
+def test_only_of_a_known_recipient_it_is_noted_that_something_came(store: DynamoDBStore):
+    known, stranger = new_recipient(), new_recipient()
+    store.add_failure(known)
+    for recipient in (known, stranger):
+        store.note_inbound(recipient, NOW)
+    noted = store.read_recipient(known)
+    assert noted is not None
+    assert (noted.last_inbound_at, noted.failures) == (NOW, 1)
+    assert store.read_recipient(stranger) is None
 
 
 def test_a_shard_is_leased_by_one_holder_until_its_time_is_over(store: DynamoDBStore):

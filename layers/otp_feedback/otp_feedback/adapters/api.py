@@ -7,6 +7,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.another import AnotherRequest
@@ -28,7 +29,8 @@ Number = Annotated[
     str,
     Meta(
         max_length=64,
-        description="A phone number in E.164: `+` and 7 to 15 digits.",
+        description="A phone number in E.164: `+`, country code, and 7 to 15 digits in all; "
+        "no national prefix, and no carrier code.",
         examples=["+4915112345678"],
         extra_json_schema={"pattern": r"^\+[1-9][0-9]{6,14}$(?!\n)"},
     ),
@@ -105,7 +107,8 @@ LimitKey = Annotated[
     Meta(
         min_length=1,
         max_length=256,
-        description="What a limit beside the recipient's is counted by, such as the user's network address.",
+        description="What a limit beside the recipient's is counted by, such as the user's network address; "
+        "of an address, a port counts for nothing, and IPv6 by its /64.",
         examples=["203.0.113.7"],
     ),
 ]
@@ -174,8 +177,17 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
     expect: Expect | None = None
 
     def expectation(self) -> Expectation:
-        """The use case's form of `expect`."""
-        return Expectation(self.expect.to, self.expect.reference) if self.expect else Expectation()
+        """The use case's form of `expect`.
+
+        Raises
+        ------
+        MalformedRequest
+            `to` is no number, or not in its one form.
+        """
+        if self.expect is None:
+            return Expectation()
+        to = parse_number(self.expect.to, "expect.to").e164 if self.expect.to is not None else None
+        return Expectation(to, self.expect.reference)
 
 
 class ConfirmBody(Struct, forbid_unknown_fields=True, frozen=True):

@@ -185,6 +185,9 @@ class DynamoDBStore:
             return _binding(failed.item)
         return verification_id, number
 
+    def note_inbound(self, recipient: bytes, now: int) -> None:
+        self._update_if_possible(recipient_key(recipient), "SET #li = :now", "attribute_exists(pk)", {":now": now})
+
     def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
         item = self._get(inbound_key(inbound_sid))
         return _binding(item) if item is not None else None

@@ -147,6 +147,7 @@ def read_recipient(item: Item) -> Recipient:
         holders=tuple(fields[f"v{slot}"] for slot in range(len(sends)) if sends[slot]),
         failures=int(fields.get("f", 0)),
         last_confirmed_at=_int(fields.get("lc")),
+        last_inbound_at=_int(fields.get("li")),
     )
 
 

@@ -1,6 +1,7 @@
 """How often something may happen: exact sliding windows over the times at which it last did."""
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 SLOTS = 10
@@ -75,17 +76,57 @@ class Limits:
 
 
 def canonical_limit_key(text: str) -> str:
-    """The form under which a limit key is counted.
+    """The form under which a limit key is counted; what is no network address counts as it is.
 
-    An IPv6 address counts as its /64, which one subscriber holds as a whole; an IPv4 address in IPv6 clothing counts
-    as the IPv4 address that it is (RFC 4291 §2.5.5.2), for its /64 would put all of IPv4 under one key.
+    A port and brackets (RFC 3986 §3.2.2) and a zone (RFC 4007 §11) are no part of an address. An IPv6 address counts
+    as its /64, which one subscriber holds as a whole; an IPv4 address in IPv6 clothing as the IPv4 address that it is,
+    for its /64 would put many subscribers under one key.
     """
-    try:
-        address = ipaddress.ip_address(text.strip())
-    except ValueError:
+    address = _address_in(text.strip())
+    if address is None:
         return text
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped is not None:
-        return str(address.ipv4_mapped)
+    clothed = _ipv4_within(address)
+    if clothed is not None:
+        return str(clothed)
+    if address in _LOCAL_NAT64:
+        return str(ipaddress.IPv6Address(int(address)))
     return str(ipaddress.ip_network((int(address), 64), strict=False))
+
+
+def _address_in(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """The address alone, between brackets, or before a port."""
+    match = re.fullmatch(_WITH_PORT, text)
+    for candidate in (text, match and (match["bracketed"] or match["bare"])):
+        try:
+            return ipaddress.ip_address(candidate or "")
+        except ValueError:
+            continue
+    return None
+
+
+def _ipv4_within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if any(address in network for network in _IPV4_IN_LAST_32_BITS):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.teredo is not None:
+        return address.teredo[1]
+    return address.sixtofour
+
+
+_WITH_PORT = r"(?:\[(?P<bracketed>[^\[\]]+)\]|(?P<bare>.+?))(?::[0-9]{1,5})?"
+
+_IPV4_IN_LAST_32_BITS = tuple(
+    map(
+        ipaddress.IPv6Network,
+        (
+            "::/96",  # RFC 4291 §2.5.5.1: IPv4-compatible
+            "::ffff:0:0/96",  # RFC 4291 §2.5.5.2: IPv4-mapped
+            "::ffff:0:0:0/96",  # RFC 7915 §1.4: IPv4-translated
+            "64:ff9b::/96",  # RFC 6052 §2.1: NAT64
+        ),
+    )
+)
+
+_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
+"""RFC 8215: translators of one's own, where the IPv4 address may stand in several places: one address, one host."""

@@ -20,6 +20,22 @@ _FICTIONAL = re.compile(
 )
 
 
+_ADDRESS = re.compile(r"(?:(?P<channel>[A-Za-z]+):)?(?P<number>\+[1-9][0-9]{6,14})", re.ASCII)
+
+_VOICE_ONLY = frozenset({"client", "sip"})
+"""What stands before a name that an application gave, which may look like anybody's number."""
+
+_FORMS = (
+    # Mexico dropped the 1 before mobile numbers in 2019; WhatsApp keeps it (chatwoot #14048).
+    (re.compile(r"\+521?([0-9]{10})", re.ASCII), r"+52\1", r"+521\1"),
+    # Argentina's 9 marks a mobile called from abroad; area codes begin with 1 to 3 (chatwoot #11053).
+    (re.compile(r"\+549?([1-3][0-9]{9})", re.ASCII), r"+549\1", r"+54\1"),
+    # Brazil put a 9 before mobile numbers, which began with 6 to 9; landlines begin with 2 to 5 (chatwoot #5840).
+    (re.compile(r"\+55([1-9]{2})9?([6-9][0-9]{7})", re.ASCII), r"+55\g<1>9\2", r"+55\1\2"),
+)
+"""Numbers with two forms in use: what both look like, the one they are kept under, the other one."""
+
+
 @dataclass(frozen=True, slots=True)
 class PhoneNumber:
     """A number in E.164 (ITU-T E.164), as `to` carries it.
@@ -50,11 +66,12 @@ class PhoneNumber:
 
 
 def parse_number(text: str, field: str = "to") -> PhoneNumber:
-    """Read an E.164 number.
+    """Read an E.164 number in the one form that E.164 has for it.
 
-    `phonenumbers` alone accepts control characters, full-width digits, `tel:` and extensions,
-    so the ASCII pattern comes first. Possible numbers are accepted, because `is_valid_number`
-    refuses some real and all fictional ranges.
+    `phonenumbers` alone accepts control characters, full-width digits, `tel:` and extensions, so the ASCII pattern
+    comes first; it drops a national prefix or carrier code after the country code, so what it writes must be what came.
+    Possible numbers are accepted, because `is_valid_number` refuses some real and all fictional ranges; those that are
+    possible only within their area are not.
 
     Raises
     ------
@@ -67,9 +84,51 @@ def parse_number(text: str, field: str = "to") -> PhoneNumber:
         number = phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
         raise MalformedRequest(field, "must be a phone number of a known country") from None
-    if not phonenumbers.is_possible_number(number):
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise MalformedRequest(field, "must be a possible phone number")
+    if phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != text:
+        raise MalformedRequest(field, "must hold no national prefix and no carrier code after the country code")
     return PhoneNumber(text, country_of(number))
+
+
+def recorded_number(e164: str) -> PhoneNumber:
+    """A number that was accepted when its record was written, by whatever rules held then."""
+    return PhoneNumber(e164, country_of(phonenumbers.parse(e164, None)))
+
+
+def number_at(address: str) -> PhoneNumber | None:
+    """The number in an address that Twilio gives, such as `+4915112345678` or `rcs:+4915112345678`; None without one.
+
+    It comes in the form that its subscriber is kept under, since channels write some countries' numbers in another.
+    """
+    _, number = channel_and_number(address)
+    try:
+        return parse_number(subscriber(number), "From")
+    except MalformedRequest:
+        return None
+
+
+def channel_and_number(address: str) -> tuple[str, str]:
+    """The channel before a number, in lower case and "" for none, and the number; ("", "") where there is no number."""
+    match = _ADDRESS.fullmatch(address)
+    if match is None:
+        return "", ""
+    channel = (match["channel"] or "").lower()
+    return ("", "") if channel in _VOICE_ONLY else (channel, match["number"])
+
+
+def subscriber(e164: str) -> str:
+    """The one form of a number under which its subscriber's budgets are kept; for most numbers the number itself."""
+    return spellings(e164)[0]
+
+
+def spellings(e164: str) -> tuple[str, ...]:
+    """All forms under which a subscriber's number may stand in records and webhooks, the one it is kept under first."""
+    for pattern, *forms in _FORMS:
+        match = pattern.fullmatch(e164)
+        if match is not None:
+            return tuple(map(match.expand, forms))
+    return (e164,)
 
 
 def country_of(number: phonenumbers.PhoneNumber) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from otp_feedback.domain.phone import channel_and_number, subscriber
+
 WHATSAPP = "whatsapp:"
 """Begins the address of a WhatsApp sender or recipient."""
 
@@ -16,6 +18,18 @@ def is_messaging_service(sender: str) -> bool:
 def is_whatsapp(sender: str) -> bool:
     """Whether it is a WhatsApp address."""
     return sender.startswith(WHATSAPP)
+
+
+def is_reached_at(sender: str, address: str) -> bool:
+    """Whether what comes to an address, as Twilio's `To` names it, answers what came from a sender.
+
+    A number is answered by whichever channel; what came by a channel of its own, by that one. A number may be written
+    in either form where its country has two.
+    """
+    own, number = channel_and_number(sender)
+    channel, reached = channel_and_number(address)
+    same_number = number != "" and subscriber(number) == subscriber(reached)
+    return sender == address or (same_number and own in ("", channel))
 
 
 def takes_replies(sender: str) -> bool:

@@ -13,7 +13,7 @@ from otp_feedback.domain.errors import (
     Unavailable,
     UnknownVerification,
 )
-from otp_feedback.domain.phone import PhoneNumber, parse_number
+from otp_feedback.domain.phone import PhoneNumber, recorded_number
 from otp_feedback.domain.secret import Keys, Mac, Secret
 from otp_feedback.domain.verification import Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
@@ -64,7 +64,7 @@ def send_another(
         Nothing was sent; which one says why.
     """
     verification = _read(out, verification_id)
-    number = parse_number(verification.to)
+    number = recorded_number(verification.to)
     journal.note(verification=verification_id, to=number.masked, country=number.country)
     journal.note(action=verification.action.value, number=verification.latest.number + 1)
     keys = out.vault.keys()

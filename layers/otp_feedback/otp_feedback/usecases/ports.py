@@ -44,12 +44,15 @@ class Recipient:
         Consecutive wrong guesses.
     last_confirmed_at
         Epoch milliseconds; None where it never confirmed anything.
+    last_inbound_at
+        Epoch milliseconds of the last message or call from it that confirmed nothing while a reply was awaited.
     """
 
     sends: tuple[int, ...] = ()
     holders: tuple[str, ...] = ()
     failures: int = 0
     last_confirmed_at: int | None = None
+    last_inbound_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,9 @@ class Store(Protocol):
 
     def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
         """Put an inbound message or call to a verification's message, once for ever; returns the one it was put to."""
+
+    def note_inbound(self, recipient: bytes, now: int) -> None:
+        """Note that a message or call came from a known recipient and confirmed nothing."""
 
     def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
         """What an inbound message or call was put to; None where it was not seen yet."""

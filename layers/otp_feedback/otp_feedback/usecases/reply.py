@@ -1,22 +1,27 @@
 """Confirm by an inbound message or call from the recipient."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.errors import MalformedRequest, Problem
-from otp_feedback.domain.phone import mask, parse_number
-from otp_feedback.domain.replies import holds_keyword, opts_out
-from otp_feedback.domain.senders import WHATSAPP, is_messaging_service
+from otp_feedback.domain.errors import Problem
+from otp_feedback.domain.phone import number_at, recorded_number
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.replies import refuses, why_no_answer
+from otp_feedback.domain.senders import is_messaging_service, is_reached_at
+from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
-from otp_feedback.usecases.ports import Confirming, Journal
+from otp_feedback.usecases.ports import Confirming, Journal, Recipient
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
 NOTHING = ("-", 0)
 """What an inbound message or call is bound to that answers no verification."""
 
 REPLIED = frozenset({Action.REPLY})
+
+REACTION = "reaction"
+"""Twilio's `MessageType` of a WhatsApp reaction, whose `Body` is the sign alone."""
 
 LATE_REPLY_MS = 3_600_000
 """How long after its expiry a message is taken for what an inbound message or call answers, where that names none."""
@@ -38,6 +43,8 @@ class Reply:
         The message it answers, where the channel tells.
     opted_out
         Whether Twilio took it for opting out.
+    kind
+        Twilio's `MessageType`, where the channel tells.
     """
 
     sid: str
@@ -46,92 +53,146 @@ class Reply:
     body: str | None = field(default=None, repr=False)
     original_sid: str | None = None
     opted_out: bool = False
+    kind: str | None = None
 
 
 def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
     """Put an inbound message or call to the verification that it answers, and confirm that.
 
-    Returns whether it answered one; what does not is for the user's own application.
-    The inbound SID is bound to its verification, or to none, before anything is confirmed: a webhook that is repeated,
-    after a crash or by somebody who recorded it, can only go on with the same.
+    Returns whether it confirmed one; what does not is for the user's own application, a late answer too, though that is
+    reported. The inbound SID is bound to its verification, or to none, before anything is confirmed: a webhook that is
+    repeated, after a crash or by somebody who recorded it, can only go on with the same.
     """
     journal.note(inbound=reply.sid)
-    if reply.opted_out or (reply.body is not None and opts_out(reply.body)):
-        journal.note(ignored="opt-out")
-        return False
-    e164 = _number_of(reply)
-    if e164 is None:
+    number = number_at(reply.sender)
+    if number is None:
         journal.note(ignored="no-number")
         return False
-    journal.note(to=mask(e164))
-    if reply.body is not None and not holds_keyword(reply.body, inbound.reporting.policy.reply_keyword):
-        journal.note(ignored="no-keyword")
-        return False
-    store = inbound.reporting.store
-    target = store.bound_inbound(reply.sid)
-    if target is None:
-        target = store.bind_inbound(reply.sid, *_find(inbound, reply, e164))
+    journal.note(to=number.masked)
+    target = inbound.reporting.store.bound_inbound(reply.sid) or _put(inbound, reply, number.e164, journal)
     if target == NOTHING:
-        journal.note(ignored="no-match")
         return False
-    verification_id, number = target
+    verification_id, message = target
     journal.note(verification=verification_id)
     try:
-        confirm_unguessed(inbound, verification_id, Confirming(number, None, REPLIED, Proof.SENDER), journal)
+        confirm_unguessed(inbound, verification_id, Confirming(message, None, REPLIED, Proof.SENDER), journal)
     except Problem as problem:
         if problem.name == "unavailable":
             raise
         journal.note(outcome=problem.name)
-        return True
+        return False
     return True
 
 
-def _number_of(reply: Reply) -> str | None:
+def _put(inbound: Inbound, reply: Reply, e164: str, journal: Journal) -> tuple[str, int]:
+    """Bind an inbound message or call to what it answers; where that is nothing live, note that one came.
+
+    What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
+    """
+    store, now, policy = inbound.reporting.store, inbound.reporting.clock(), inbound.reporting.policy
+    line = _read_line(inbound, recipient_id(inbound.vault.keys(), e164))
+    ignored = _why_ignored(reply, policy)
+    if ignored is not None and not line.awaiting:
+        journal.note(ignored=ignored)
+        return NOTHING
+    found = _find(policy, reply, line, now) if ignored is None else None
+    if found is not None and _is_refusal(reply, found[1], policy):
+        found, ignored = None, "refusal"
+    if found is None:
+        journal.note(ignored=ignored or "no-match")
+        if line.awaiting and policy.report_late_actions:
+            store.note_inbound(line.recipient, now)
+        return store.bind_inbound(reply.sid, *NOTHING)
+    message, verification = found
+    bound = store.bind_inbound(reply.sid, verification.verification_id, message.number)
+    if not message.is_live(now):
+        # Noted only now, so that the webhook, repeated after a crash, is not taken for a second one.
+        store.note_inbound(line.recipient, now)
+    return bound
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """What is known of a number that a message or call came from.
+
+    Parameters
+    ----------
+    recipient
+        The keyed digest of the number.
+    awaiting
+        The pending verifications among its last ten sends that await a reply.
+    heard_at
+        Epoch milliseconds of the last message or call from it that is known of; 0 for none.
+    """
+
+    recipient: bytes
+    awaiting: Sequence[Verification]
+    heard_at: int
+
+
+def _read_line(inbound: Inbound, recipient_key: bytes) -> _Line:
+    store = inbound.reporting.store
+    recipient = store.read_recipient(recipient_key) or Recipient()
+    names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
+    asked = [each for each in map(store.read, names) if each is not None and each.action is Action.REPLY]
+    answered = [each.confirmation.at for each in asked if each.confirmation and each.confirmation.proof is Proof.SENDER]
+    awaiting = [each for each in asked if each.state is State.PENDING]
+    return _Line(recipient_key, awaiting, max(recipient.last_inbound_at or 0, *answered, 0))
+
+
+def _why_ignored(reply: Reply, policy: Policy) -> str | None:
+    """Why it answers nothing, whatever it answers; a call says nothing that could."""
+    if reply.opted_out:
+        return "opt-out"
+    if reply.kind == REACTION:
+        return "reaction"
+    return why_no_answer(reply.body, policy.reply_keyword) if reply.body is not None else None
+
+
+def _is_refusal(reply: Reply, verification: Verification, policy: Policy) -> bool:
+    return reply.body is not None and refuses(reply.body, _language_of(verification, policy), policy.reply_keyword)
+
+
+def _language_of(verification: Verification, policy: Policy) -> str:
+    """The language of a verification's message; of a template for all languages, the one asked for."""
+    country = recorded_number(verification.to).country
+    locale = verification.locale or policy.language
+    template = policy.templates.get(verification.template or "")
     try:
-        return parse_number(reply.sender.removeprefix(WHATSAPP), "From").e164
-    except MalformedRequest:
-        return None
+        language = choose_language(Action.REPLY, locale, country, template)
+        return language if language != ANY_LANGUAGE else choose_language(Action.CODE, locale, country)
+    except UnsupportedLocale:
+        return ENGLISH
 
 
-def _find(inbound: Inbound, reply: Reply, e164: str) -> tuple[str, int]:
+def _find(policy: Policy, reply: Reply, line: _Line, now: int) -> tuple[Message, Verification] | None:
     """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
-    now = inbound.reporting.clock()
-    reports_late = inbound.reporting.policy.report_late_actions
     candidates = [
         (message, verification)
-        for verification in _awaiting(inbound, e164)
+        for verification in line.awaiting
         for message in verification.messages.values()
         if _answers(reply, verification, message)
-        and (message.is_live(now) or (reports_late and _may_come_late(reply, message, now)))
+        and (message.is_live(now) or _may_come_late(policy, reply, message, line, now))
     ]
-    if not candidates:
-        return NOTHING
-    message, verification = max(candidates, key=lambda pair: _preference(pair[0], now))
-    return verification.verification_id, message.number
-
-
-def _awaiting(inbound: Inbound, e164: str) -> Iterable[Verification]:
-    """The pending verifications among a number's last ten sends that await a reply."""
-    store = inbound.reporting.store
-    recipient = store.read_recipient(recipient_id(inbound.vault.keys(), e164))
-    holders = recipient.holders if recipient is not None else ()
-    for verification_id in dict.fromkeys(map(replied_to, holders)):
-        verification = store.read(verification_id) if verification_id is not None else None
-        if verification is not None and verification.state is State.PENDING and verification.action is Action.REPLY:
-            yield verification
+    return max(candidates, key=lambda pair: _preference(pair[0], now), default=None)
 
 
 def _answers(reply: Reply, verification: Verification, message: Message) -> bool:
     sender = verification.sender_of(message)
     if reply.original_sid is not None:
-        return message.sid == reply.original_sid and (sender == reply.receiver or is_messaging_service(sender))
-    return sender == reply.receiver and message.delivery is not Delivery.REJECTED
+        comes_back = is_reached_at(sender, reply.receiver) or is_messaging_service(sender)
+        return message.sid == reply.original_sid and comes_back
+    return is_reached_at(sender, reply.receiver) and message.delivery is not Delivery.REJECTED
 
 
-def _may_come_late(reply: Reply, message: Message, now: int) -> bool:
-    """Whether a reply to an expired message is still to be reported; if not, it is for the user's own application."""
-    is_recent = now < message.expires_at + LATE_REPLY_MS
-    return message.feedback is Feedback.NONE and (is_recent or reply.original_sid is not None)
+def _may_come_late(policy: Policy, reply: Reply, message: Message, line: _Line, now: int) -> bool:
+    """Whether a reply to an expired message is still to be reported.
+
+    What names no message may be about anything: only the first that came since, and soon, is taken for the answer.
+    """
+    is_first = line.heard_at <= message.sent_at and now < message.expires_at + LATE_REPLY_MS
+    is_open = policy.report_late_actions and message.feedback is Feedback.NONE
+    return is_open and (is_first or reply.original_sid is not None)
 
 
 def _preference(message: Message, now: int) -> tuple[bool, bool, bool, int]:

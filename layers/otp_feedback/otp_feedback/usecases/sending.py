@@ -7,6 +7,7 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical
 from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, TooManyMessages, Unavailable
 from otp_feedback.domain.limits import Windows
+from otp_feedback.domain.phone import subscriber
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.refusals import problem_for
 from otp_feedback.domain.secret import (
@@ -93,8 +94,8 @@ class Outbound:
 
 
 def recipient_id(keys: Keys, e164: str) -> bytes:
-    """The keyed digest under which a number's budgets are kept."""
-    return keys.index("recipient", e164)
+    """The keyed digest under which a subscriber's budgets are kept, whichever form of the number is given."""
+    return keys.index("recipient", subscriber(e164))
 
 
 def choose_secret(out: Outbound, action: Action, given: Secret | None, sid: str | None) -> Secret | None:

@@ -8,10 +8,11 @@ from otp_feedback.domain.texts.errors import TemplateError, UnsupportedLocale
 from otp_feedback.domain.texts.page import PAGE_LANGUAGES, PageTexts, choose_page_language, page_texts
 from otp_feedback.domain.texts.rendering import Body, Content, render
 from otp_feedback.domain.texts.segments import Encoding, Segments, segments
-from otp_feedback.domain.texts.template import ACTIONS, MAX_BODY, Template, parse_templates
+from otp_feedback.domain.texts.template import ACTIONS, ANY_LANGUAGE, MAX_BODY, Template, parse_templates
 
 __all__ = [
     "ACTIONS",
+    "ANY_LANGUAGE",
     "ENGLISH",
     "MAX_BODY",
     "PAGE_LANGUAGES",
