@@ -110,7 +110,7 @@ package: build ## Upload what is built, and write .aws-sam/packaged.yaml for CDK
 invoke: setup .venv-sam/requirements.txt ## Run one function in a container on the laptop stack: FUNCTION=SendOtpFunction EVENT=events/….json
 	@$(PY) -m local invoke "$(FUNCTION)" "$(EVENT)" $(ARGS)
 
-logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback
+logs: .venv-sam/requirements.txt ## Follow the logs of a deployed stack: STACK=otp-feedback-dev
 	$(SAM) logs $(if $(STACK),--stack-name "$(STACK)") --tail $(ARGS)
 
 include operations/targets.mk tests/promises/targets.mk

@@ -107,7 +107,7 @@ def _destroy(options: argparse.Namespace, terminal: Terminal, _environ: Environ)
 
 def _stack(options: argparse.Namespace) -> DeployedStack:
     if not options.stack:
-        raise OperationError("Name the stack: STACK=otp-feedback.")
+        raise OperationError("Name the stack: STACK=otp-feedback-dev.")
     return read_stack(_client("cloudformation"), options.stack)
 
 

@@ -72,6 +72,13 @@ for _ in range(2):
 """
 
 
+def test_a_function_has_a_chosen_setting_only_where_the_template_gives_it_that_variable(calm: Stack):
+    """Else the laptop would hide that a deployed function lacks it."""
+    found = {name: function.environment.get("OTP_MESSAGE_INTERVAL_S") for name, function in calm._functions.items()}
+    assert found["send_otp"] == "0"
+    assert found["track_delivery"] is found["retry_feedback"] is None
+
+
 def test_a_stack_ends_without_a_trace(tmp_path: Path):
     template = small_stack.write(tmp_path)
     ended = subprocess.run(

@@ -11,7 +11,7 @@ from operations.__main__ import main
 from tests.loop.driver import fresh_number
 from tests.operations.account import SID, TOKEN
 from tests.operations.laptop import NAME
-from tests.template.expanded import expanded, resources
+from tests.template.expanded import deployed, environment, expanded, resources
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/operations.md").read_text()
@@ -32,7 +32,7 @@ def test_every_section_that_a_command_names_is_there():
     assert set(re.findall(r"\(\*([A-Z][^*]+)\*\)", PAGE)) <= set(HEADINGS)
 
 
-@pytest.mark.parametrize("page", ["operations.md", "privacy.md"])
+@pytest.mark.parametrize("page", ["operations.md", "privacy.md", "first-deployment.md"])
 def test_links_lead_to_files(page):
     text = (PROJECT / "docs" / page).read_text()
     for target in re.findall(r"\]\(([^)#:]+)\)", text):
@@ -95,6 +95,46 @@ def test_whoever_deploys_may_make_what_the_template_holds():
     services = {action.partition(":")[0] for kind in kinds for action in CREATES[kind]}
     assert {action.partition(":")[0] for action in granted} == services | {"cloudformation", "s3"}
     assert not any("*" in action for action in granted)
+
+
+def sums(section):
+    """The least and the most of each table's rows, and those of its last row."""
+    for block in re.findall(r"(?:^\|.*\n)+", section, re.MULTILINE):
+        cells = [re.findall(r"[0-9]+(?:\.[0-9]+)?", line.split("|")[-2]) for line in block.splitlines()[2:]]
+        ends = [(float(numbers[0]), float(numbers[-1])) for numbers in cells]
+        yield tuple(map(sum, zip(*ends[:-1], strict=True))), ends[-1]
+
+
+def test_the_costs_add_up_and_count_the_alarms_metrics():
+    section = PAGE.partition("## Costs")[2].partition("\n## ")[0]
+    for (least, most), (told_least, told_most) in sums(section):
+        assert abs(least - told_least) < 0.5
+        assert abs(most - told_most) < 0.5
+    assert section.count("**together**") == 2
+    metrics = [
+        q for alarm in resources("AWS::CloudWatch::Alarm").values() for q in alarm["Metrics"] if "MetricStat" in q
+    ]
+    bands = [alarm for alarm in resources("AWS::CloudWatch::Alarm").values() if "ThresholdMetricId" in alarm]
+    counted = len(metrics) + 2 * len(bands)
+    assert f"| {counted} metrics that they look at" in section
+    assert f"| {counted / 10:.2f} |" in section
+
+
+def test_the_page_on_the_first_deployment_names_what_there_is():
+    page = (PROJECT / "docs/first-deployment.md").read_text()
+    template = expanded()
+    assert set(re.findall(r"\(output (\w+)\)", page)) <= set(template["Outputs"])
+    assert set(re.findall(r"\(resource (\w+)\)", page)) <= set(template["Resources"])
+    assert set(re.findall(r"\b([A-Z][A-Za-z]+)=(?=[0-9<a\\])", page)) <= set(template["Parameters"])
+    assert set(re.findall(r"Variables\.(OTP_\w+)", page)) <= set(environment("SendOtpFunction"))
+    stage = deployed({})["ApiApiGatewayDefaultStage"]
+    routes = [stage["RouteSettings"][route] for route in ("GET /confirm", "POST /twilio/status")]
+    limits = [float(each["ThrottlingRateLimit"]) for each in (stage["DefaultRouteSettings"], *routes)]
+    assert f"prints `{limits}`" in page
+    for linking in ("README.md", "docs/operations.md"):
+        assert "first-deployment.md)" in (PROJECT / linking).read_text()
+    for heading in re.findall(r"operations\.md#([a-z-]+)", page):
+        assert heading in {re.sub(r"[^a-z -]", "", each.lower()).replace(" ", "-") for each in HEADINGS}
 
 
 def test_every_kind_of_record_is_told_of():

@@ -132,8 +132,40 @@ def test_options_are_for_what_was_asked_for(goal, calls):
 
 
 def test_stages_are_what_their_names_say():
+    assert of_samconfig("default")["Stage"] == "development"
     assert of_samconfig("staging")["Stage"] == "staging"
     assert of_samconfig("prod")["Stage"] == source()["Parameters"]["Stage"]["Default"] == "production"
+
+
+def test_only_who_names_production_means_it():
+    """`sam sync` pushes each save, and a bare `sam deploy` what is built, to the default environment's stack."""
+    for environment in set(ENVIRONMENTS) - {"prod"}:
+        settings = CONFIG[environment]
+        assert "prod" not in settings["global"]["parameters"]["stack_name"]
+        for command in {"deploy", "sync"} & set(settings):
+            [file] = INCLUDED.findall(settings[command]["parameters"]["parameter_overrides"])
+            assert of_file(file)["Stage"] in {"development", "staging"}
+
+
+def test_no_other_environment_may_be_synchronised():
+    assert [environment for environment in ENVIRONMENTS if "sync" in CONFIG[environment]] == ["default"]
+
+
+OLDEST_SAM = (1, 156, 0)
+"""The first release of SAM CLI that reads `file://` among parameters."""
+
+
+def test_the_oldest_sam_that_reads_the_environments_is_named():
+    [pinned] = re.findall(r"^aws-sam-cli==([0-9.]+)", (ROOT / "requirements/sam.txt").read_text(), re.MULTILINE)
+    assert tuple(map(int, pinned.split("."))) >= OLDEST_SAM
+    for page in ("README.md", "docs/operations.md", "samconfig.toml"):
+        assert ".".join(map(str, OLDEST_SAM)) in (ROOT / page).read_text()
+
+
+def test_who_cannot_be_asked_is_told_how_to_deploy():
+    asked = [each for each in ENVIRONMENTS if CONFIG[each]["deploy"]["parameters"]["confirm_changeset"]]
+    assert "prod" in asked
+    assert "ARGS=--no-confirm-changeset" in (ROOT / "docs/operations.md").read_text()
 
 
 def test_stacks_are_named_apart():

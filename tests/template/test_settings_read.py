@@ -5,6 +5,7 @@ import inspect
 import textwrap
 from dataclasses import fields
 from functools import cache
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,8 @@ def chosen(environ):
 @cache
 def variables_of():
     """The variables that each field of the settings and of the policy is made from."""
-    found, default = {}, chosen({})
+    found: dict[str, set[str]] = {}
+    default = chosen({})
     variables = dict(item for function in FUNCTIONS for item in environment(function).items())
     for variable, value in variables.items():
         if not variable.startswith("OTP_") or variable in LEAST or not isinstance(value, dict):
@@ -48,11 +50,12 @@ def variables_of():
 @cache
 def module(file):
     """What a module defines, by name, and what it imports of the package: its file and the name there."""
-    tree, defined, imported = ast.parse(file.read_text()), {}, {}
-    for node in tree.body:
+    defined: dict[str, ast.FunctionDef | ast.ClassDef] = {}
+    imported: dict[str, tuple[Any, str]] = {}
+    for node in ast.parse(file.read_text()).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             defined[node.name] = node
-        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("otp_feedback."):
+        elif isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("otp_feedback."):
             source = PACKAGE / f"{node.module.replace('.', '/')}.py"
             imported |= {alias.asname or alias.name: (source, alias.name) for alias in node.names if source.exists()}
     return defined, imported
