@@ -13,11 +13,12 @@ from pathlib import Path
 
 from local.stack import Stack
 from local.twilio_emulator import Delays
-from tests.loop.driver import Loop, Started
+from tests.loop.driver import Loop, Started, forged_link_id
 
 NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 TICKS = os.sysconf("SC_CLK_TCK")
 ROUNDS = 5
+LINK = forged_link_id("A" * 22)
 
 
 def cpu_seconds(session: int) -> float:
@@ -60,7 +61,7 @@ class Bench:
         self.measure("look", [partial(loop.view, each.verification_id) for each in started])
         self.measure("status callback", [partial(loop.deliver, each.sid, "delivered") for each in started])
         self.measure("right guess", [partial(loop.check, each.verification_id, codes[each.to]) for each in started])
-        self.measure("link page", [lambda: loop.request("GET", "/confirm?id=x")] * count)
+        self.measure("link page", [lambda: loop.request("GET", f"/confirm?id={LINK}")] * count)
 
 
 def main(count: int) -> None:

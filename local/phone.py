@@ -9,7 +9,7 @@ import secrets
 import time
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -46,10 +46,11 @@ _URL = re.compile(r"(https?://[^\s<>\"]+)")
 
 @dataclass(frozen=True)
 class Result:
-    """What came of the last thing that was done on the page."""
+    """What came of the last thing that was done on the page; where it was refused, what had been typed for it."""
 
     good: bool
     text: str
+    typed: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,15 @@ class Phone:
         chosen = request.args.get("verification") or next(
             (message["verification_id"] for message in inbox["messages"] if message["verification_id"]), None
         )
+        result = self._results.get(request.args.get("result", ""))
         page = self._template.render(
             number=number,
             numbers=sorted({message.to for message in self._twilio.account.outbound()} | {number}),
             actions=ACTIONS,
             verification=self._verification(chosen) if chosen else None,
             reply_to=next((message["sender"] for message in inbox["messages"]), self._sender),
-            result=self._results.get(request.args.get("result", "")),
+            result=result,
+            typed=result.typed if result else {},
             **inbox,
         )
         return Response(page, mimetype="text/html", headers=HEADERS)
@@ -172,7 +175,7 @@ class Phone:
         else:
             result = self._reply(do, number, form)
         key = secrets.token_urlsafe(8)
-        self._results[key] = result
+        self._results[key] = result if result.good else replace(result, typed=form.to_dict())
         while len(self._results) > REMEMBERED_RESULTS:
             self._results.popitem(last=False)
         query = urlencode({"number": number, "verification": verification_id, "result": key})
@@ -211,12 +214,10 @@ class Phone:
 
 
 def _outcome(answer: Mapping[str, Any], good: str) -> Result:
-    """What to say of an answer: a problem's `type` ends with its name."""
+    """What to say of an answer: of a problem, its own sentence."""
     if "verification_id" in answer:
         return Result(good=True, text=good)
-    name = str(answer.get("type", answer.get("message", "no answer"))).rpartition(":")[2]
-    left = answer.get("attempts_left")
-    return Result(good=False, text=f"Refused: {name}" + ("." if left is None else f", {left} attempts left."))
+    return Result(good=False, text=f"Refused: {answer.get('detail', answer.get('message', 'no answer'))}")
 
 
 def _own_secret(form: Mapping[str, str]) -> dict[str, str]:

@@ -64,9 +64,10 @@ def check_api(stack: DeployedStack, caller: Caller | None, login: Login | None) 
 
 
 def _check_page(http: httpx.Client, base_url: str) -> Finding:
+    """Without a link's id the page says that nothing can be confirmed, whatever the stack chose."""
     response = http.get(f"{base_url}/confirm")
     return judged(
-        response.status_code == 200 and response.headers.get("Content-Type", "").startswith("text/html"),
+        response.status_code == 400 and response.headers.get("Content-Type", "").startswith("text/html"),
         "the public page is there",
         f"the public page answers with status {response.status_code}",
         SEE_LOGS,

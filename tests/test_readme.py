@@ -17,6 +17,7 @@ from werkzeug.wrappers import Request, Response
 
 from local.servers import Listener
 from local.stack import Stack
+from tests.template.expanded import source
 
 PROJECT = Path(__file__).parents[1]
 README = (PROJECT / "README.md").read_text()
@@ -25,18 +26,21 @@ NUMBER = "+4915112345678"
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI", "AWS_REGION": "eu-west-1"}
 TOKEN = {"AWS_SESSION_TOKEN": "a token+/="}
 AWS4FETCH = """
-// Stands in for the package: notes what it is made with, and sends what it is given, with the code that the user got.
+// Stands in for the package: notes what it is made with, and sends what it is given.
 export class AwsClient {
   constructor(options) { console.log(JSON.stringify(options)); }
-  async fetch(url, init) {
-    const sent = await (await fetch(process.env.TWILIO + "/_emulator/messages")).json();
-    const code = sent.length ? /\\b[0-9]{6}\\b/.exec(sent.at(-1).body)[0] : "";
-    const response = await fetch(url, { ...init, body: init.body.replace("123456", code) });
-    console.log(JSON.stringify({ url, ...(await response.clone().json()) }));
-    return response;
+  fetch(url, init) {
+    console.log(JSON.stringify({ url, key: init.headers["Idempotency-Key"], ...JSON.parse(init.body) }));
+    return fetch(url, init);
   }
 }
 """
+SLEEP = """#!/bin/sh
+exec curl -sS "$API/_local/clock" -H 'Content-Type: application/json' -d "{\\"advance_s\\": $1}" -o /dev/null
+"""
+DAY_S = 86_400
+API_GATEWAY_S = 30
+"""An HTTP API's longest integration timeout (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html)."""
 
 needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
 needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="needs curl")
@@ -47,7 +51,8 @@ def blocks(heading: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
-[BY_EXAMPLE] = blocks("The API by example", "bash")
+BY_EXAMPLE = blocks("The API by example", "bash")
+SHOWN = [line for block in blocks("The API by example", "json") for line in block.splitlines()]
 DEPLOYMENT, SIGNED = blocks("First deployment", "bash")
 [PYTHON] = blocks("First deployment", "python")
 [TYPESCRIPT] = blocks("First deployment", "typescript")
@@ -55,14 +60,15 @@ DEPLOYMENT, SIGNED = blocks("First deployment", "bash")
 
 @pytest.fixture(scope="module")
 def _stack() -> Iterator[Stack]:
-    with Stack(parameters={"MessageIntervalSeconds": "0", "HourlyLimit": "10"}) as running:
+    with Stack() as running:
         yield running
 
 
 @pytest.fixture
 def stack(_stack: Stack) -> Stack:
-    """A running stack, whose users have received nothing yet."""
+    """A running stack, whose users have received nothing yet today."""
     httpx.delete(f"{_stack.twilio_url}/_emulator")
+    _stack.clock.advance(DAY_S)
     return _stack
 
 
@@ -93,53 +99,47 @@ def keys(text: str) -> set[str]:
     return set(re.findall(r'"(\w+)":', text))
 
 
-def steps() -> Iterator[tuple[str, list[str]]]:
-    """Each command of the API by example, and the answers that the comments after it show."""
-    command, answers = "", []
-    for line in BY_EXAMPLE.replace("\\\n", " ").splitlines():
-        if re.match(r"# [0-9]{3} ", line):
-            answers.append(line.removeprefix("# "))
-        elif line and not line.startswith("#"):
-            if command:
-                yield command, answers
-            command, answers = line, []
-    yield command, answers
-
-
-def assert_shown(answer: str, shown: str) -> None:
-    """An answer that curl wrote with its status is one that a comment shows."""
-    body, _, status = answer.rpartition("\n")
-    assert status == shown[:3], answer
-    assert keys(shown) <= keys(body), answer
+SHELLS = [shell for shell in ("bash", "zsh") if shutil.which(shell)]
 
 
 @needs_curl
-def test_the_api_by_example(stack):
-    variables = {"API": stack.api_url}
-    asked, statuses, last = [], [], ""
-    for command, answers in steps():
-        name, given, value = command.partition("=")
-        if given and name.isupper():
-            if name != "API":
-                assert len(value) == len(json.loads(last)["verification_id"])
-                variables[name] = json.loads(last)["verification_id"]
-            continue
-        curl = command + " -w '\\n%{http_code}'"
-        shown = sorted(answers)
-        if "/check" in command:
-            assert_shown(run("bash", curl, **variables), shown.pop())
-            curl = curl.replace("123456", code(stack))
-        answer = run("bash", curl, **variables)
-        for each in shown:
-            assert_shown(answer, each)
-        last, _, status = answer.rpartition("\n")
-        asked.append(command)
-        statuses.append(int(status))
-    assert statuses == [202, 202, 200, 200, 202, 200], asked
-    assert json.loads(last)["proof"] == "caller"
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_api_by_example(stack, shell, tmp_path):
+    sleep = tmp_path / "sleep"
+    sleep.write_text(SLEEP)
+    sleep.chmod(0o755)
+    pasted = "".join(BY_EXAMPLE)
+    for on_a_laptop, here in (("http://127.0.0.1:8080", stack.api_url), ("http://127.0.0.1:8081", stack.twilio_url)):
+        assert pasted.count(on_a_laptop) == 1
+        pasted = pasted.replace(on_a_laptop, here)
+    ran = subprocess.run(
+        [shell],
+        input=pasted,
+        env=environment(API=stack.api_url, PATH=f"{tmp_path}:{os.environ['PATH']}"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    answers = [json.loads(line) for line in ran.stdout.splitlines()]
+    assert [answer["status"] for answer in answers] == [*["pending"] * 2, *["confirmed"] * 2, "pending", "confirmed"]
+    started, again, confirmed, view, registered, seen = answers
+    assert started["verification_id"] == again["verification_id"] == view["verification_id"]
+    assert (again["message"]["number"], confirmed["message"], view["message"]) == (2, 2, 2)
+    assert (confirmed["proof"], seen["proof"]) == ("secret", "caller")
+    assert registered["verification_id"] == seen["verification_id"]
+    wrong = httpx.post(
+        f"{stack.api_url}/verifications/{start(stack)}/check", json={"secret": "none", "expect": {"to": NUMBER}}
+    )
+    assert [keys(shown) for shown in SHOWN] == [keys(json.dumps(each)) for each in (started, confirmed, wrong.json())]
 
 
-SHELLS = [shell for shell in ("bash", "zsh") if shutil.which(shell)]
+def start(stack: Stack) -> str:
+    """Another verification of the number; its id."""
+    stack.clock.advance(30)
+    answer = httpx.post(f"{stack.api_url}/verifications", json={"to": NUMBER, "action": "code"})
+    return str(answer.json()["verification_id"])
 
 
 @needs_curl
@@ -162,6 +162,7 @@ def test_curl_signs_for_the_region_and_sends_the_session_token_where_there_is_on
     [request] = seen
     assert (request.method, request.path) == ("POST", "/verifications")
     assert json.loads(request.get_data()) == {"to": NUMBER, "action": "code"}
+    assert re.fullmatch(r"login-[0-9]+", request.headers["Idempotency-Key"])
     signature = request.headers["Authorization"]
     assert re.match(r"AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/[0-9]{8}/eu-west-1/execute-api/aws4_request", signature)
     assert request.headers.get("X-Amz-Security-Token") == token.get("AWS_SESSION_TOKEN")
@@ -193,7 +194,7 @@ def test_python(stack):
 
 def javascript(typescript: str) -> str:
     """TypeScript as far as the example goes: without `: type` of a parameter, and without `!` after a value."""
-    typed = re.sub(r"\(path: string, body: unknown\)", "(path, body)", typescript)
+    typed = typescript.replace("path: string, body: unknown", "path, body")
     return re.sub(r"!(?=,$)", "", typed, flags=re.MULTILINE)
 
 
@@ -205,22 +206,50 @@ def test_typescript(stack, tmp_path):
     (package / "index.js").write_text(AWS4FETCH)
     script = tmp_path / "example.mjs"
     script.write_text(javascript(TYPESCRIPT))
-    variables = {"API": stack.api_url, "TWILIO": stack.twilio_url, **KEYS, **TOKEN}
-    options, started, confirmed = map(json.loads, run("bash", f"node {script}", **variables).splitlines())
+    with subprocess.Popen(
+        ["node", str(script)],
+        env=environment(API=stack.api_url, **KEYS, **TOKEN),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        options, started = (json.loads(process.stdout.readline()) for _ in range(2))
+        assert process.stdout.read(len("Code: ")) == "Code: "
+        shown, errors = process.communicate(code(stack) + "\n", timeout=30)
+    assert process.returncode == 0, errors
+    checked, _, answer = shown.partition("\n")
     assert options == {
         "accessKeyId": KEYS["AWS_ACCESS_KEY_ID"],
         "secretAccessKey": KEYS["AWS_SECRET_ACCESS_KEY"],
         "sessionToken": TOKEN["AWS_SESSION_TOKEN"],
         "service": "execute-api",
         "region": KEYS["AWS_REGION"],
+        "retries": 0,
     }
     assert started["url"] == f"{stack.api_url}/verifications"
-    assert confirmed["status"] == "confirmed"
+    assert json.loads(checked)["expect"] == {"to": NUMBER, "reference": started["reference"]}
+    assert json.loads(checked)["key"] != started["key"]
+    assert "status: 'confirmed'" in answer
 
 
-@pytest.mark.parametrize("example", [SIGNED, PYTHON, TYPESCRIPT])
-def test_an_example_has_at_most_twenty_lines(example):
-    assert len([line for line in example.splitlines() if line]) <= 20
+@pytest.mark.parametrize(
+    "example", ["".join(BY_EXAMPLE), SIGNED, PYTHON, TYPESCRIPT], ids=["API", "curl", "Python", "TS"]
+)
+def test_an_example_waits_longer_than_the_api_and_gives_an_idempotency_key(example):
+    slowest = max(source()["Globals"]["Function"]["Timeout"], API_GATEWAY_S)
+    [waits] = re.findall(r"(?:--max-time |timeout=|timeout\()([0-9]+)", example)
+    assert int(waits) > slowest
+    assert "Idempotency-Key" in example
+    assert ("/check" in example) is ("expect" in example)
+
+
+@pytest.mark.parametrize(
+    "example", ["".join(BY_EXAMPLE), SIGNED, PYTHON, TYPESCRIPT], ids=["API", "curl", "Python", "TS"]
+)
+def test_an_example_fits_a_screen(example):
+    assert len([line for line in example.splitlines() if line]) <= 24
 
 
 def test_the_commands_of_the_first_deployment_are_targets():
@@ -230,8 +259,8 @@ def test_the_commands_of_the_first_deployment_are_targets():
     assert named == ["export", "eval", "make", "make", "make", "export"]
     # The examples' number is in a country that the stack sends to.
     assert "COUNTRIES=DE," in DEPLOYMENT
-    # Pasted into zsh, a comment behind a command is part of it.
-    assert "#" not in DEPLOYMENT + SIGNED
+    # Pasted into zsh, a comment is a command or a part of one; and both shells take ! for history.
+    assert not set("#!") & set(DEPLOYMENT + SIGNED + "".join(BY_EXAMPLE))
 
 
 def test_the_address_is_read_from_the_outputs():

@@ -25,6 +25,11 @@ MEMBERS: dict[str, dict[str, Any]] = {
         "maximum": 5,
         "description": "Guesses that the verification still takes.",
     },
+    "retry_after_s": {
+        "type": "integer",
+        "minimum": 1,
+        "description": "Whole seconds after which the same request can succeed, as the header `Retry-After` says.",
+    },
     "code": {
         "type": "integer",
         "description": "Twilio's error code (https://www.twilio.com/docs/api/errors), where its answer held one.",
@@ -68,7 +73,10 @@ def schema(kind: type[Problem]) -> dict[str, Any]:
         "type": {"type": "string", "const": shown["type"]},
         "title": {"type": "string"},
         "status": {"type": "integer", "const": STATUS[kind]},
-        "detail": {"type": "string", "description": "One sentence for people; never what the request held."},
+        "detail": {
+            "type": "string",
+            "description": "What a person can do with it; of what the request held, an unknown field's name at most.",
+        },
     }
     properties |= {name: MEMBERS[name] for name in shown if name not in properties}
     return {

@@ -76,16 +76,24 @@ def test_every_problem_is_a_document(kind: type[Problem]):
             MalformedRequest("expect.to", "must be a string"),
             {"field": "expect.to", "detail": "expect.to must be a string."},
         ),
-        (WrongSecret(0), {"attempts_left": 0}),
+        (MalformedRequest("body", "takes no fields"), {"field": "body", "detail": "body takes no fields."}),
+        (
+            MalformedRequest("body", "takes no fields", "acton"),
+            {"field": "body", "detail": "body takes no fields, not acton."},
+        ),
+        (WrongSecret(0), {"attempts_left": 0, "detail": "The secret is wrong. Attempts left: 0."}),
         (MessageRejected(21610), {"code": 21610}),
         (MessageRejected(None), {}),
+        (TooManyMessages(30), {"retry_after_s": 30, "detail": "Too many messages were sent. Try again in 30 s."}),
+        (TooManyMessages(None), {"detail": "Too many messages were sent."}),
+        (Unavailable(60), {"retry_after_s": 60}),
     ],
 )
 def test_what_a_problem_carries_beyond_that(problem: Problem, members: dict[str, object]):
     document = json.loads(problem_reply(problem).body)
     for name, value in members.items():
         assert document[name] == value
-    assert document.keys() == {"type", "title", "status", "detail", *members}
+    assert document.keys() == {"type", "title", "status", "detail"} | members.keys()
 
 
 @pytest.mark.parametrize(

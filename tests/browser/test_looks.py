@@ -54,7 +54,7 @@ def test_the_phone_before_and_after(inspected: Visitor, number: str, screenshots
     looks_right(inspected.page, "phone-empty", screenshots)
     inspected.start("code", Language="ar")
     inspected.check("000000x")
-    inspected.expect_result("Refused: wrong-secret, 4 attempts left.")
+    inspected.expect_result("Refused: The secret is wrong. Attempts left: 4.")
     looks_right(inspected.page, "phone-wrong", screenshots)
     inspected.check(inspected.code())
     inspected.expect_result("Confirmed.")

@@ -63,10 +63,23 @@ def test_a_wrong_code_shows_the_attempts_left(visit, number):
     with visit() as visitor:
         visitor.open_phone(number).start("code")
         visitor.check(f"{(int(visitor.code()) + 1) % 10**6:06d}")
-        visitor.expect_result("Refused: wrong-secret, 4 attempts left.")
+        visitor.expect_result("Refused: The secret is wrong. Attempts left: 4.")
         visitor.expect_fact("Attempts left", "4")
         visitor.expect_steps("✓ sent", "✓ delivered", "○ confirmed", "○ feedback: unconfirmed")
         assert visitor.feedback(number) == ["unconfirmed"]
+
+
+def test_what_was_typed_is_kept_when_it_is_refused(visit, number):
+    with visit() as visitor:
+        visitor.open_phone(number)
+        visitor.page.get_by_label("Action to track").select_option("caller")
+        visitor.page.get_by_label("Your own code").fill("abc")
+        visitor.page.get_by_label("Language").fill("de")
+        visitor.page.get_by_role("button", name="Start for").click()
+        expect(visitor.page.locator("#result")).to_contain_text("Refused: secret ")
+        expect(visitor.page.get_by_label("Action to track")).to_have_value("caller")
+        expect(visitor.page.get_by_label("Your own code")).to_have_value("abc")
+        expect(visitor.page.get_by_label("Language")).to_have_value("de")
 
 
 def test_an_expired_code_says_so(visit, number):
@@ -76,7 +89,7 @@ def test_an_expired_code_says_so(visit, number):
         visitor.press("Let ten minutes pass")
         visitor.expect_fact("Status", "expired")
         visitor.check(code)
-        visitor.expect_result("Refused: expired.")
+        visitor.expect_result("Refused: The verification has expired.")
 
 
 def test_an_undelivered_message_says_so(visit):

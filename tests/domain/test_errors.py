@@ -31,8 +31,13 @@ def test_a_wrong_setting_is_named_with_what_is_wrong():
 @pytest.mark.parametrize(
     ("kind", "arguments", "facts", "end"),
     [
-        (MalformedRequest, ("to", "must be a text"), {"field": "to", "reason": "must be a text"}, "to must be a text."),
-        (WrongSecret, (3,), {"attempts_left": 3}, "3 attempts are left."),
+        (
+            MalformedRequest,
+            ("body", "takes no fields", "acton"),
+            {"field": "body", "reason": "takes no fields", "unknown": "acton"},
+            "body takes no fields.",
+        ),
+        (WrongSecret, (3,), {"attempts_left": 3}, "Attempts left: 3."),
         (TooManyMessages, (30,), {"retry_after_s": 30}, "Try again in 30 s."),
         (TooManyMessages, (), {"retry_after_s": None}, ""),
         (MessageRejected, (30006,), {"code": 30006}, "Its code is 30006."),

@@ -72,7 +72,7 @@ def test_a_code_is_received_entered_and_reported(browser: httpx.Client):
     code = secret(inbox(browser, number)[0], "[0-9]{6}")
     wrong = f"{(int(code) + 1) % 10**6:06d}"
     refused = press(browser, number, "check", verification=verification, secret=wrong)
-    assert result(refused) == "Refused: wrong-secret, 4 attempts left."
+    assert result(refused) == "Refused: The secret is wrong. Attempts left: 4."
     page = press(browser, number, "check", verification=verification, secret=f" {code} ")
     assert result(page) == "Confirmed."
     until(partial(holds, browser, number, "feedback", "confirmed"))
@@ -109,11 +109,31 @@ def test_the_callers_own_word(browser: httpx.Client):
 def test_the_other_buttons(browser: httpx.Client, stack: Stack):
     number = "+14155550136"
     verification = shown_verification(press(browser, number, "start", action="code"))
-    assert result(press(browser, number, "another", verification=verification)) == "Refused: too-many-messages."
+    refused = result(press(browser, number, "another", verification=verification))
+    assert re.fullmatch(r"Refused: Too many messages were sent\. Try again in [0-9]+ s\.", refused)
     assert result(press(browser, number, "cancel", verification=verification)) == "Canceled."
     offset = stack.clock.offset_ms
     assert "Ten minutes" in result(press(browser, number, "later", verification=verification))
     assert stack.clock.offset_ms == offset + 601_000
+
+
+def test_what_was_typed_is_kept_when_it_is_refused(browser: httpx.Client):
+    number = "+14155550141"
+    page = press(browser, number, "start", action="caller", locale='"xx"', secret="a b")
+    assert result(page).startswith("Refused: secret ")
+    assert '<option value="caller" selected>' in page
+    assert 'name="locale" value="&#34;xx&#34;"' in page
+    assert 'id="own-secret" name="secret" value="a b"' in page
+    page = press(browser, number, "start", action="link", locale="xx")
+    assert result(page).startswith("Refused: locale must ")
+    assert '<option value="link" selected>' in page
+    verification = shown_verification(press(browser, number, "start", action="code"))
+    page = press(browser, number, "check", verification=verification, action="code", secret="12 34")
+    assert result(page).startswith("Refused: The secret is wrong.")
+    assert 'id="secret" name="secret" value="12 34"' in page
+    assert 'id="own-secret" name="secret" value=""' in page
+    page = press(browser, number, "cancel", verification=verification)
+    assert 'value="12 34"' not in page
 
 
 def test_an_undelivered_message_says_so(browser: httpx.Client):

@@ -1,5 +1,7 @@
 """A function that dies between two of its calls strands nobody and loses no feedback."""
 
+from typing import Any
+
 import pytest
 
 from tests.loop.driver import Loop, Started, fresh_number, problem_of
@@ -31,11 +33,11 @@ RESERVED, WRITTEN, SENT = "dynamodb:UpdateItem", "dynamodb:PutItem", "twilio:cre
 ATTACHED = "dynamodb:UpdateItem"
 
 
-def start_and_die(loop: Loop, to: str, phase: str, *calls: str, key: str | None = None) -> None:
+def start_and_die(loop: Loop, to: str, phase: str, *calls: str, **start: Any) -> None:
     """Start a verification whose function dies; API Gateway then answers 500."""
     killer = Killer(loop, "send_otp", phase, calls)
     with loop.stack.observing(killer):
-        assert loop.start(to, key=key).status_code == 500
+        assert loop.start(to, **start).status_code == 500
     assert killer.struck
 
 
@@ -81,6 +83,15 @@ class TestKilledBetweenTwiliosAnswerAndTheSidsStorage:
         loop.deliver(started.sid, "sent")
         assert loop.check(started.verification_id, loop.code(started.to)).status_code == 200
         assert loop.outcome(started.sid) == "confirmed"
+
+
+def test_a_lost_message_is_found_by_a_callers_secret_with_symbols_and_reported(loop: Loop):
+    to, own = fresh_number(), "(vK3$w!r9)<Qe."
+    start_and_die(loop, to, "after", RESERVED, WRITTEN, SENT, action="caller", secret=own)
+    assert loop.check(verification_of(loop, to), own).status_code == 200
+    loop.report_due()
+    (message,) = loop.messages(to)
+    assert loop.outcome(message["sid"]) == "confirmed"
 
 
 def test_the_key_finds_the_message_that_a_killed_start_sent(loop: Loop):

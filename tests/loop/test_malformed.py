@@ -54,7 +54,7 @@ ANY_JSON = [
     Case("UTF-16", '{"to": "x"}'.encode("utf-16")),
     Case("a byte order mark", b"\xef\xbb\xbf{}"),
     Case("null bytes", b"\x00\x00{}"),
-    Case("an unknown field", json.dumps({MARK: MARK}).encode()),
+    Case("an unknown field", json.dumps({f"{MARK}!": MARK}).encode()),
     Case("a lone surrogate", b'{"\\ud800": "\\udfff"}', "?"),
     Case("1 MB of spaces", b" " * 1_000_000, "", "payload-too-large", 413),
     Case("1 MB of JSON", b'{"to": "' + b"a" * 1_000_000 + b'"}', "", "payload-too-large", 413),
@@ -138,7 +138,7 @@ CHECK = [
     Case("secret: too long", json.dumps({"secret": MARK * 10}).encode(), "secret"),
     Case("secret: a list", json.dumps({"secret": [MARK]}).encode(), "secret"),
     Case("expect: a string", json.dumps({"secret": "1", "expect": MARK}).encode(), "expect"),
-    Case("expect: unknown", json.dumps({"secret": "1", "expect": {MARK: 1}}).encode(), "expect"),
+    Case("expect: unknown", json.dumps({"secret": "1", "expect": {f"{MARK}!": 1}}).encode(), "expect"),
     Case("expect.to: a number", b'{"secret": "1", "expect": {"to": 1}}', "expect.to"),
     Case("expect.to: too long", json.dumps({"secret": "1", "expect": {"to": MARK * 10}}).encode(), "expect.to"),
     Case("expect.reference", json.dumps({"secret": "1", "expect": {"reference": "é"}}).encode(), "expect.reference"),
@@ -196,6 +196,16 @@ def assert_refused(response: httpx.Response, case: Case) -> None:
     assert len(response.text) < 500, case.name
     for value in (NUMBER, SID, "script", "999123"):
         assert value not in response.text, case.name
+
+
+@pytest.mark.parametrize("route", ROUTES)
+def test_an_unknown_field_is_named_in_the_answer_and_in_no_log(loop: Loop, route: str):
+    started = loop.started()
+    logged = len(loop.stack.logs())
+    response = loop.post(route.format(started.verification_id), {MARK: "1"})
+    assert (problem_of(response), response.json()["field"]) == ("malformed-request", "body")
+    assert response.json()["detail"].endswith(f", not {MARK}.")
+    assert MARK not in loop.stack.logs()[logged:]
 
 
 def test_eight_kilobytes_are_taken(loop: Loop):

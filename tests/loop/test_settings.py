@@ -60,6 +60,11 @@ def test_a_stack_that_chose_open_confirms_nothing_on_head(contrary: Loop):
     assert loop.view(started.verification_id)["status"] == "pending"
 
 
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_a_stack_that_chose_open_answers_what_is_no_link_alike(contrary: Loop, method: str):
+    assert contrary.request(method, "/confirm?id=A").status_code == 400
+
+
 def test_after_a_tap_the_page_goes_to_the_success_url_and_takes_no_id_along(custom: Loop):
     loop = custom
     started = loop.started("link")
@@ -132,12 +137,20 @@ def test_a_content_template_is_sent_with_its_variables(custom: Loop):
 
 
 @pytest.mark.parametrize(
-    ("action", "template"), [("link", "plain"), ("code", "tap"), ("reply", "plain"), ("code", "no")]
+    ("action", "template"),
+    [("link", "plain"), ("code", "tap"), ("reply", "plain"), ("code", "no")],
 )
 def test_a_template_that_is_not_for_the_action_is_refused(custom: Loop, action: str, template: str):
     with custom.unchanged():
         response = custom.start(fresh_number(), action, template=template)
     assert (problem_of(response), response.json()["field"]) == ("malformed-request", "template")
+    names = {"link": "tap", "code": "content, langs, plain", "reply": "hi"}[action]
+    assert response.json()["detail"] == f"template must be one of {names}."
+
+
+def test_a_template_is_refused_where_the_stack_has_none(loop: Loop):
+    response = loop.start(fresh_number(), template="plain")
+    assert response.json()["detail"] == "template is not taken: the stack has no template for this action."
 
 
 def test_a_language_that_there_is_no_text_in_is_refused(custom: Loop):

@@ -62,6 +62,41 @@ def test_what_cannot_be_made_again_is_guarded_in_production(deploy, clients):
     assert "update-termination-protection --enable-termination-protection" in checklist
 
 
+CREATES = {
+    "AWS::ApiGatewayV2::Api": {"apigateway:POST", "apigateway:PUT", "apigateway:PATCH"},
+    "AWS::ApiGatewayV2::ApiMapping": {"apigateway:POST"},
+    "AWS::ApiGatewayV2::DomainName": {"apigateway:POST"},
+    "AWS::ApiGatewayV2::Stage": {"apigateway:POST", "logs:CreateLogDelivery", "logs:DescribeResourcePolicies"},
+    "AWS::CloudWatch::Alarm": {"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"},
+    "AWS::CloudWatch::Dashboard": {"cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards"},
+    "AWS::DynamoDB::Table": {"dynamodb:CreateTable", "dynamodb:UpdateTimeToLive", "dynamodb:UpdateContinuousBackups"},
+    "AWS::Events::Rule": {"events:PutRule", "events:PutTargets", "events:RemoveTargets"},
+    "AWS::IAM::Role": {"iam:CreateRole", "iam:PutRolePolicy", "iam:PassRole", "iam:DeleteRole"},
+    "AWS::Lambda::EventInvokeConfig": {"lambda:PutFunctionEventInvokeConfig"},
+    "AWS::Lambda::Function": {"lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:PutFunctionConcurrency"},
+    "AWS::Lambda::LayerVersion": {"lambda:PublishLayerVersion", "lambda:GetLayerVersion", "lambda:DeleteLayerVersion"},
+    "AWS::Lambda::Permission": {"lambda:AddPermission", "lambda:RemovePermission"},
+    "AWS::Logs::LogGroup": {"logs:CreateLogGroup", "logs:PutRetentionPolicy", "logs:DeleteLogGroup"},
+    "AWS::Route53::RecordSet": {"route53:ChangeResourceRecordSets", "route53:GetChange"},
+    "AWS::SNS::Topic": {"sns:CreateTopic", "sns:Subscribe", "sns:DeleteTopic"},
+    "AWS::SSM::Parameter": {"ssm:PutParameter", "ssm:DeleteParameter"},
+    "AWS::SecretsManager::Secret": {"secretsmanager:CreateSecret", "secretsmanager:GetRandomPassword"},
+}
+"""What CloudFormation calls, among others, for a resource of a type."""
+
+
+def test_whoever_deploys_may_make_what_the_template_holds():
+    section = PAGE.partition("## What whoever deploys may do")[2].partition("\n## ")[0]
+    [policy] = re.findall(r"```json\n(.+?)```", section, re.DOTALL)
+    granted = {action for statement in json.loads(policy)["Statement"] for action in statement["Action"]}
+    kinds = {resource["Type"] for resource in expanded()["Resources"].values()}
+    assert kinds == set(CREATES)
+    assert set.union(*CREATES.values()) - granted == set()
+    services = {action.partition(":")[0] for kind in kinds for action in CREATES[kind]}
+    assert {action.partition(":")[0] for action in granted} == services | {"cloudformation", "s3"}
+    assert not any("*" in action for action in granted)
+
+
 def test_every_kind_of_record_is_told_of():
     keys = set(
         re.findall(

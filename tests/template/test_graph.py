@@ -1,6 +1,17 @@
 """What CloudFormation makes of the template: in which order, and what an update replaces."""
 
-from tests.template.expanded import FUNCTIONS, cycle, environment, expand, expanded, references, resources, source
+from tests.template.expanded import (
+    FUNCTIONS,
+    ROOT,
+    cycle,
+    deployed,
+    environment,
+    expand,
+    expanded,
+    references,
+    resources,
+    source,
+)
 
 
 def test_nothing_depends_on_itself():
@@ -46,11 +57,31 @@ def test_the_same_packages_change_nothing():
 
 
 def test_names_leave_room_for_another_stack():
-    fixed = {"TableName", "FunctionName", "LogGroupName", "RoleName", "AlarmName", "TopicName", "DashboardName"}
+    fixed = {
+        "TableName",
+        "FunctionName",
+        "LayerName",
+        "LogGroupName",
+        "RoleName",
+        "AlarmName",
+        "TopicName",
+        "DashboardName",
+    }
     for kind in {resource["Type"] for resource in expanded()["Resources"].values()}:
         for name, properties in resources(kind).items():
             named = {each for each in fixed & set(properties) if "${AWS::StackName}" not in str(properties[each])}
-            assert kind.startswith("AWS::Lambda::") or not named, name
+            assert kind in {"AWS::Lambda::Permission", "AWS::Lambda::EventInvokeConfig"} or not named, name
     assert not any("FunctionName" in function for function in resources("AWS::Lambda::Function").values())
+    layers = deployed({}).values()
+    assert {each["LayerName"] for each in layers if each["Type"] == "AWS::Lambda::LayerVersion"} == {
+        "otp-feedback-libraries",
+        "otp-feedback-package",
+    }
+    assert max(map(len, ("-libraries", "-package"))) <= 140 - 128, "a layer's name has 140 characters, a stack's 128"
     assert "${AWS::StackName}" in resources("AWS::SSM::Parameter")["BaseUrlParameter"]["Name"]["Fn::Sub"]
     assert "${AWS::StackName}" in environment("SendOtpFunction")["POWERTOOLS_METRICS_NAMESPACE"]["Fn::Sub"]
+
+
+def test_the_template_is_ascii():
+    """CloudFormation gives other characters back as question marks, which CDK and Terraform take for a difference."""
+    assert (ROOT / "template.yaml").read_bytes().isascii()

@@ -17,7 +17,7 @@ REFUSED = {
     "Countries": ["", "us", "USA", "US,", "US DE", "US,*"],
     "WebOtpDomain": ["https://example.com", "Example.com", "example"],
     "AndroidAppHash": ["short", "twelve+chars", "elevenchar!"],
-    "SuccessUrl": ["http://example.com", "example.com", "https://"],
+    "SuccessUrl": ["http://example.com", "example.com", "https://", 'https://example.com/"', "https://example.com/\\"],
     "FallbackMessageUrl": ["http://example.com"],
     "FallbackCallUrl": ["ftp://example.com"],
     "ReplyKeyword": [
@@ -52,7 +52,7 @@ REFUSED = {
         *("+15005550100=123456", '{"15005550100": "123456"}', '{"+15005550100": "12"}', '{"+14155552671": "123456"}'),
         '{"+15005550100": "123456", "+14155552671": "123456"}',
     ],
-    "Templates": ["[]", "{", "{x}", "{}", '{"code": "{secret}"}'],
+    "Templates": ["[]", "{", "{x}", "{}", '{"code": "{secret}"}', '{"a": {"body": "\x01"}}'],
     "TwilioBaseUrl": ["ftp://example.com"],
 }
 ACCEPTED = {

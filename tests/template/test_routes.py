@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.template.expanded import choose, resources
+from tests.template.expanded import choose, deployed, resources
 
 CALLERS = {
     ("POST", "/verifications"): "SendOtpFunction",
@@ -73,14 +73,19 @@ def test_the_token_authorizer_exists_only_where_an_issuer_is_named():
 def test_callers_public_routes_and_webhooks_are_throttled_apart():
     stage = resources("AWS::ApiGatewayV2::Stage")["ApiApiGatewayDefaultStage"]
 
-    def budget(parameter):
-        return {"ThrottlingRateLimit": {"Ref": parameter}, "ThrottlingBurstLimit": {"Ref": parameter}}
+    limit = {"Ref": "CallerRequestsPerSecond"}
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": limit, "ThrottlingBurstLimit": limit}
+    assert set(stage["RouteSettings"]) == {" ".join(route) for route in (PUBLIC | WEBHOOKS)}
 
-    assert stage["DefaultRouteSettings"] == budget("CallerRequestsPerSecond")
-    assert stage["RouteSettings"] == {
-        **{" ".join(route): budget("PublicRequestsPerSecond") for route in PUBLIC},
-        **{" ".join(route): budget("WebhookRequestsPerSecond") for route in WEBHOOKS},
-    }
+
+@pytest.mark.parametrize(("traffic", "public", "webhook"), [("normal", 50, 200), ("high", 500, 2000)])
+def test_the_limits_of_routes_are_numbers_where_nothing_would_make_them_so(traffic, public, webhook):
+    """RouteSettings is free JSON; what `Ref` gives of a parameter is a text, whatever the parameter's type."""
+    assert isinstance(deployed({})["ApiApiGatewayDefaultStage"]["DefaultRouteSettings"]["ThrottlingRateLimit"], str)
+    settings = deployed({"PublicTraffic": traffic})["ApiApiGatewayDefaultStage"]["RouteSettings"]
+    for route, limit in settings.items():
+        wanted = webhook if "/twilio/" in route else public
+        assert limit == {"ThrottlingRateLimit": wanted, "ThrottlingBurstLimit": wanted}, route
 
 
 def test_the_access_log_holds_no_path_and_no_query():
@@ -88,6 +93,15 @@ def test_the_access_log_holds_no_path_and_no_query():
     assert "$context.routeKey" in log["Format"]
     for forbidden in ("$context.path", "queryString", "$request", "$context.httpMethod", "authorizer.claims"):
         assert forbidden not in log["Format"]
+
+
+def test_the_access_logs_address_ends_in_its_name():
+    """`sam logs` takes what stands behind the last colon for the group's name."""
+    stack = deployed({})
+    name = stack["ApiLogGroup"]["LogGroupName"]
+    arn = stack["ApiApiGatewayDefaultStage"]["AccessLogSettings"]["DestinationArn"]
+    assert arn == "arn:aws:logs:us-east-1:123456789012:log-group:ApiLogGroup"
+    assert "*" not in name
 
 
 def test_api_gateway_may_invoke_each_function_for_its_own_routes_only():

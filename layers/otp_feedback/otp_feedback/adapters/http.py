@@ -12,9 +12,11 @@ from urllib.parse import parse_qsl
 import msgspec
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from msgspec import Struct
 
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.journal import RequestJournal
+from otp_feedback.adapters.malformed import explain
 from otp_feedback.adapters.problems import Reply, problem_reply
 from otp_feedback.domain.errors import (
     ConfigurationError,
@@ -32,10 +34,6 @@ MAX_FORM_FIELDS = 200
 MISCONFIGURED_RETRY_S = 60
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
-# msgspec's sentences repeat what was sent: only their beginning and their end are its own.
-_ERROR_PATH = re.compile(r" - at `\$\.([a-z_]+(?:\.[a-z_]+)?)`\Z")
-_MISSING_FIELD = re.compile(r"\AObject missing required field `([a-z_]+)`(?: - at `\$[a-z_.]*`)?\Z")
-_UNKNOWN_FIELD = re.compile(r"\AObject contains unknown field ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +122,7 @@ class HttpRequest:
             raise PayloadTooLarge
         return raw
 
-    def json[T](self, wire_type: type[T]) -> T:
+    def json[T: Struct](self, wire_type: type[T]) -> T:
         """The JSON body as a wire type; an empty body counts as an empty object."""
         return decode(self.body() or b"{}", wire_type)
 
@@ -138,28 +136,26 @@ class HttpRequest:
             raise MalformedRequest("body", "must be a form in UTF-8") from None
 
 
-def decode[T](raw: bytes, wire_type: type[T]) -> T:
+def decode[T: Struct](raw: bytes, wire_type: type[T]) -> T:
     """JSON as a wire type.
 
     Raises
     ------
     MalformedRequest
-        Names the field. The library's own words may echo the input, so they are not passed on.
+        Names the field, and what it takes.
     """
     try:
         return msgspec.json.decode(raw, type=wire_type)
-    except msgspec.ValidationError as error:
-        raise _malformed(str(error), wire_type) from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise MalformedRequest("body", "must be a JSON object") from None
+        raise _fault_of(raw, wire_type) from None
 
 
-def convert[T](value: Any, wire_type: type[T]) -> T:
+def convert[T: Struct](value: Any, wire_type: type[T]) -> T:
     """Plain values, as a direct invocation brings them, as a wire type; errors as `decode`."""
     try:
         return msgspec.convert(value, wire_type)
-    except msgspec.ValidationError as error:
-        raise _malformed(str(error), wire_type) from None
+    except msgspec.ValidationError:
+        raise explain(value, wire_type) from None
 
 
 def require_idempotency_key(value: str | None, field: str) -> str | None:
@@ -169,21 +165,11 @@ def require_idempotency_key(value: str | None, field: str) -> str | None:
     return value
 
 
-def _malformed(message: str, wire_type: type) -> MalformedRequest:
-    missing = _MISSING_FIELD.match(message)
-    found = _ERROR_PATH.search(message)
-    path = found.group(1) if found and found.group(1).partition(".")[0] in _fields_of(wire_type) else None
-    if missing:
-        return MalformedRequest(f"{path}.{missing.group(1)}" if path else missing.group(1), "is required")
-    if _UNKNOWN_FIELD.match(message):
-        return MalformedRequest(path or "body", "holds a field that is not known")
-    if path is None:
-        return MalformedRequest("body", "must be a JSON object")
-    return MalformedRequest(path, "has the wrong type or form")
-
-
-def _fields_of(wire_type: type) -> frozenset[str]:
-    return frozenset(field.encode_name for field in msgspec.structs.fields(wire_type))
+def _fault_of(raw: bytes, wire_type: type[Struct]) -> MalformedRequest:
+    try:
+        return explain(msgspec.json.decode(raw), wire_type)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return MalformedRequest("body", "must be JSON, in UTF-8")
 
 
 Route = Callable[[HttpRequest], Reply]

@@ -56,16 +56,18 @@ def problem_reply(problem: Problem) -> Reply:
         "type": f"urn:otp-feedback:{problem.name}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": problem.detail,
+        "detail": str(problem),
     }
     headers = {"Cache-Control": "no-store"}
     match problem:
         case MalformedRequest():
-            members |= {"field": problem.field, "detail": f"{problem.field} {problem.reason}."}
+            unknown = f", not {problem.unknown}" if problem.unknown is not None else ""
+            members |= {"field": problem.field, "detail": f"{problem.field} {problem.reason}{unknown}."}
         case WrongSecret():
             members["attempts_left"] = problem.attempts_left
         case MessageRejected() if problem.code is not None:
             members["code"] = problem.code
         case TooManyMessages(retry_after_s=int(seconds)) | Unavailable(retry_after_s=seconds):
+            members["retry_after_s"] = seconds
             headers["Retry-After"] = str(seconds)
     return Reply(status, json.dumps(members), MEDIA_TYPE, headers)

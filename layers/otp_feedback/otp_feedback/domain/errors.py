@@ -5,7 +5,7 @@
     OtpFeedbackError
     ├── ConfigurationError           the deployment is wrong; names the variable
     └── Problem                      the request is refused; `name` ends `urn:otp-feedback:<name>`
-        ├── MalformedRequest         names the field, never its value
+        ├── MalformedRequest         names the field and what it takes, never its value
         ├── InvalidSignature
         ├── UnknownVerification, NotFound
         ├── AlreadyConfirmed, Canceled, WrongAction, IdempotencyConflict
@@ -62,15 +62,19 @@ class MalformedRequest(Problem):
         The field's name, dotted where it is nested; `body` for the whole.
     reason
         What is expected of it; never the value that came.
+    unknown
+        The name of a field that is not known. Only the answer may say it, no log: whoever swapped a name and its value
+        would read the value there.
     """
 
     name = "malformed-request"
     detail = "The request cannot be used."
 
-    def __init__(self, field: str, reason: str) -> None:
+    def __init__(self, field: str, reason: str, unknown: str | None = None) -> None:
         super().__init__(f"{field} {reason}.")
         self.field = field
         self.reason = reason
+        self.unknown = unknown
 
 
 class InvalidSignature(Problem):
@@ -173,7 +177,7 @@ class WrongSecret(Problem):
     detail = "The secret is wrong."
 
     def __init__(self, attempts_left: int) -> None:
-        super().__init__(f"{attempts_left} attempts are left.")
+        super().__init__(f"Attempts left: {attempts_left}.")
         self.attempts_left = attempts_left
 
 

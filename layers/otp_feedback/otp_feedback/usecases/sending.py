@@ -341,7 +341,11 @@ def choose_template(policy: Policy, name: str | None, action: Action) -> Templat
         return None
     template = policy.templates.get(name)
     if template is None or not template.allows(action.value):
-        raise MalformedRequest("template", "names no template of the stack for this action")
+        names = sorted(each for each, known in policy.templates.items() if known.allows(action.value))
+        wanted = (
+            f"must be one of {', '.join(names)}" if names else "is not taken: the stack has no template for this action"
+        )
+        raise MalformedRequest("template", wanted)
     return template
 
 
