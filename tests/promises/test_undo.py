@@ -6,8 +6,6 @@ import pytest
 
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.verification import Action, Verification
-from otp_feedback.usecases.another import AnotherRequest, send_another
-from otp_feedback.usecases.start import Origin
 from tests.promises.engine import JustBefore, Participant, confirms, explore
 from tests.promises.world import (
     POLICY,
@@ -22,25 +20,15 @@ from tests.promises.world import (
     with_message_interval,
 )
 
-ORIGIN = Origin("caller", None, "https://example.com")
-
 
 def registering(verification_id: str, number: int) -> Operation:
     """Another message that the caller has sent itself."""
 
     def register(process: Process) -> object:
         sid = process.world.twilio.register(TO, verification_id, number)
-        request = AnotherRequest(sid=sid)
-        return send_another(process.outbound, verification_id, request, ORIGIN, _Silence())
+        return process.another(verification_id, sid=sid)
 
     return register
-
-
-class _Silence:
-    def note(self, **facts: str | int | None) -> None: ...
-    def line(self, event: str, **facts: str | int | None) -> None: ...
-    def count(self, metric: str, value: int = 1) -> None: ...
-    def gauge(self, metric: str, value: int) -> None: ...
 
 
 def sending(verification_id: str, secret: str, fault: str | None = None) -> Operation:
