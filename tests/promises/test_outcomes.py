@@ -133,18 +133,19 @@ def test_what_a_process_sees_alone_is_seen_by_all(stack: Stack):
 
 
 def test_what_stays_due_does_not_outweigh_what_goes_well(stack: Stack):
-    """Thirty messages were deleted; then all goes well again, and those thirty are given up in the end."""
+    """Thirty messages were deleted, and then one goes well between any two tries of those that stay due."""
     deleted = stack.owe(30)
     for _ in range(20):
         stack.run()
         stack.arena.now += CAP_MS
     assert stack.feedback(deleted)["due"] == 5
     stack.twilio.gone, stack.twilio.deleted = False, set(stack.twilio.posts)
-    well = stack.owe(LAST)
-    for _ in range(3):
+    well = []
+    for _ in range(LAST - MOST_NOT_FOUND + 1):
+        well += stack.owe(1)
         stack.run()
         stack.arena.now += CAP_MS
-    assert stack.feedback(well) == {"reported": LAST}
+    assert stack.feedback(well) == {"reported": len(well)}
     assert stack.feedback(deleted) == {"rejected": 30}
 
 
@@ -155,6 +156,7 @@ def test_inline_reports_that_go_well_count(stack: Stack):
     stack.twilio.gone = False
     for _ in range(LAST):
         stack.confirm(inline=True)
+    stack.begin_anew()
     stack.twilio.gone = True
     owed = stack.owe(1)
     stack.run()
