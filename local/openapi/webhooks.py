@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.openapi.operation import EXAMPLE_SID, FORM, TWIML, Answer, Body, Operation, text
+from otp_feedback.adapters.webhook import MESSAGE
 from otp_feedback.domain import errors
 
 _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^AC[0-9a-fA-F]{32}$(?!\n)")
-_FROM, _TO = text("The recipient.", "+4915112345678"), text("The sender that was used.", "+14155550100")
+_FROM = text("The recipient.", "+4915112345678")
+_TO = text("The sender that was used.", "+14155550100", rf"^({MESSAGE['To'].form.pattern})$(?!\n)")
 _REFUSALS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge)
 _PROBLEMS = (*_REFUSALS, errors.Unavailable)
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
@@ -46,9 +48,17 @@ WEBHOOKS = (
         body=_form(
             {
                 "MessageSid": text("The message.", EXAMPLE_SID, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
-                "MessageStatus": text("Where it stands; a word that is not known counts as accepted.", "delivered"),
+                "MessageStatus": text(
+                    "Where it stands; a word that is not known counts as accepted.",
+                    "delivered",
+                    r"^[a-z_]+$(?!\n)",
+                ),
             },
-            {"ErrorCode": text("Why it failed.", "30003"), "From": _TO, "To": _FROM},
+            {
+                "ErrorCode": text("Why it failed.", "30003"),
+                "From": text("The sender that was used.", "+14155550100"),
+                "To": _FROM,
+            },
         ),
         parameters=(
             {

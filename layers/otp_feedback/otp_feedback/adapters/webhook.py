@@ -56,7 +56,7 @@ _ACCOUNT = _field("AC[0-9a-fA-F]{32}", "AccountSid(AC[0-9a-fA-F]{32}|)")
 _FROM = _field(_NUMBER, f"{_SENDER}({_NUMBER}|)")
 _TO = _field(
     r"(?:[a-z]+:)?\+?[0-9]{3,20}|[a-z]+:\S+",  # a call may come to a SIP domain, which nobody is asked to call
-    r"To((?:[a-z]+:)?\+?[0-9]{5,20}|rcs:[a-z0-9_.-]+)",
+    r"To((?:[a-z]+:)?\+?[0-9]{4,20}|rcs:[a-z0-9_.-]+)",
 )
 
 MESSAGE: Mapping[str, Field] = {
