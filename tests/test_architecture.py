@@ -112,11 +112,14 @@ def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
 def test_every_function_tells_its_clients_how_much_time_is_left():
     """A call that outlasts the invocation is lost with all that was to be written after it."""
     clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
-    for path in sorted((ROOT / "functions").glob("*/app.py")):
+    seen = set()
+    for path in [*(ROOT / "functions").glob("*/app.py"), *modules("adapters")]:
         for node in nodes(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in clients:
+                seen.add(ast.unparse(node.func))
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
                 assert any("time_left" in ast.unparse(each) for each in given), (path, ast.unparse(node))
+    assert seen == clients
 
 
 def compares_a_digest(node: ast.AST) -> bool:

@@ -27,7 +27,11 @@ from otp_feedback.usecases.sending import Sent
 from tests.promises import state_machine_model as model
 from tests.promises.state_machine_model import LIFETIME_MS, Model
 from tests.promises.world import (
+    IN_THE_OTHER_FORM,
+    IN_TWO_FORMS,
     SENDER,
+    TO,
+    TO_MISSPELT,
     Answer,
     Boundary,
     Call,
@@ -35,10 +39,12 @@ from tests.promises.world import (
     World,
     check_promises,
     check_settled,
+    handset,
     with_message_interval,
 )
 
-NUMBERS = ("+15005550100", "+15005550101")
+NUMBERS = (TO, IN_TWO_FORMS)
+SPELLINGS = (*NUMBERS, IN_THE_OTHER_FORM, TO_MISSPELT)
 CALLERS_SECRET = "Callers1"
 ROOT = "a root of at least thirty-two characters"
 ACCOUNT = f"AC{'1' * 32}"
@@ -143,7 +149,9 @@ class ComparedStack:
         if key is not None:
             digest = self.world.keys.index("idempotency", "caller", key)
             keyed = encode_id(digest[:16]), body
-        expected = self.model.may_start(to, keyed, self.now, limited=not sent)
+        expected = "malformed-request"
+        if to != TO_MISSPELT:
+            expected = self.model.may_start(handset(to), keyed, self.now, limited=not sent)
         sending = Sending(to, action, None, expected, fault if sid is None else None, limited=sid is None)
         answer = self.send(
             lambda process: process.start(to, Action(action), key, secret=secret, sid=sid), sending, loss
@@ -200,7 +208,7 @@ class ComparedStack:
         """An inbound message, or the last one's webhook once more."""
         self.inbound += not (again and self.inbound)
         sid = f"SM{self.inbound:032d}"
-        answered, target = self.model.reply(sid, to, self.now)
+        answered, target = self.model.reply(sid, handset(to), self.now)
         answer, struck = self.run(lambda process: process.reply(sid, to), loss)
         if target is not None and not struck:
             self.report_inline(*target)
@@ -342,7 +350,7 @@ class ComparedStack:
 
     def note_sent(self, sending: "Sending", verification_id: str | None) -> None:
         """What becomes of the model when Twilio was asked for a message."""
-        sends = self.model.recipient(sending.to).sends
+        sends = self.model.recipient(handset(sending.to)).sends
         if sending.limited:
             sends[:] = [(self.now, verification_id or ""), *sends][:10]
         if sending.fault == "not_sent":
@@ -358,7 +366,9 @@ class ComparedStack:
         if sending.fault is None:
             message.sid, message.rank = message.at_twilio, 1
         if number == 1:
-            self.model.verifications[verification_id] = model.Verification(sending.to, sending.action, [message])
+            self.model.verifications[verification_id] = model.Verification(
+                handset(sending.to), sending.action, [message]
+            )
         else:
             self.model.verifications[verification_id].messages.append(message)
 
@@ -401,7 +411,7 @@ class ComparedStack:
                 message.arrived, message.rejected = each.delivery.arrived, each.delivery == Delivery.REJECTED
                 messages.append(message)
             self.model.verifications[record.verification_id] = model.Verification(
-                record.to,
+                handset(record.to),
                 record.action,
                 messages,
                 record.state,
@@ -424,7 +434,7 @@ class ComparedStack:
 
     def answered_at(self, to: str) -> int:
         """When a reply from a number last confirmed; 0 for never."""
-        confirmations = [each.confirmation for each in self.world.verifications() if each.to == to]
+        confirmations = [each.confirmation for each in self.world.verifications() if handset(each.to) == to]
         return max((each.at for each in confirmations if each and each.proof is Proof.SENDER), default=0)
 
     def secret_in(self, verification_id: str, number: int) -> str | None:

@@ -10,7 +10,7 @@ from otp_feedback.domain.verification import State
 from otp_feedback.usecases.spend import FRESH_MS, SpendMeter
 from tests.promises.engine import LoseAnswer, Participant, calls_of, explore
 from tests.promises.scenarios import SITUATIONS
-from tests.promises.world import World, check_promises
+from tests.promises.world import IN_THE_OTHER_FORM, IN_TWO_FORMS, TO_MISSPELT, Operation, World, check_promises
 
 
 @pytest.mark.parametrize("operation", ["start with key", "another with key"])
@@ -23,6 +23,34 @@ def test_who_was_told_to_try_again_is_sent_a_message_by_the_next_try(operation: 
     assert world.run(act, "one", LoseAnswer(create - 1, retried=False)).outcome == "unavailable"
     assert world.run(act, "two").outcome == "ok"
     assert len(world.twilio.messages) == before + 1
+
+
+def test_a_number_has_one_spelling():
+    """Else each one would have budgets of its own."""
+    world = World()
+    assert world.run(lambda process: process.start(TO_MISSPELT)).outcome == "malformed-request"
+    assert world.table.items == {}
+
+
+@pytest.mark.parametrize("forms", [(IN_TWO_FORMS, IN_THE_OTHER_FORM), (IN_THE_OTHER_FORM, IN_TWO_FORMS)])
+def test_a_number_with_two_forms_has_one_budget(forms: tuple[str, str]):
+    """In every order of two starts at once, and for what is guessed wrong."""
+    world = World()
+    starting = [Participant(to, _starting(to)) for to in forms]
+    assert set(explore(world, starting).outcomes) == {("ok", "too-many-messages"), ("too-many-messages", "ok")}
+    for start in map(_starting, forms):
+        world.run(_guessing_wrong(world.run(start).value.verification_id))
+        world.advance(31_000)
+    assert world.failures(IN_TWO_FORMS) == 2
+    check_promises(world)
+
+
+def _starting(to: str) -> Operation:
+    return lambda process: process.start(to)
+
+
+def _guessing_wrong(verification_id: str) -> Operation:
+    return lambda process: process.check(verification_id, "000000")
 
 
 def test_a_reply_resets_no_failures():

@@ -22,7 +22,16 @@ from hypothesis.stateful import (
 )
 
 from tests.promises import state_machine_model as model
-from tests.promises.state_machine_stack import CREATE_FAULTS, FEEDBACK_FAULTS, LOSSES, NUMBERS, ComparedStack, Loss
+from tests.promises.state_machine_stack import (
+    CREATE_FAULTS,
+    FEEDBACK_FAULTS,
+    LOSSES,
+    NUMBERS,
+    SPELLINGS,
+    ComparedStack,
+    Loss,
+)
+from tests.promises.world import IN_THE_OTHER_FORM
 
 OUTCOMES = {
     "ok",
@@ -32,6 +41,7 @@ OUTCOMES = {
     "expired",
     "idempotency-conflict",
     "locked",
+    "malformed-request",
     "recipient-opted-out",
     "too-many-messages",
     "unavailable",
@@ -44,6 +54,8 @@ ASKS = ("wrong", "wrong again", "old", "tap", "reply", "webhook again", "word", 
 MEANWHILE = ("moment", "minute", "expiry", "hour", "day", "feedback fails", "list fails", "retry", "retry", "rotate")
 
 losses = st.sampled_from((None,) * 36 + tuple(itertools.product(range(6), LOSSES)))
+spellings = st.sampled_from((*NUMBERS, *SPELLINGS))
+senders = st.sampled_from((*NUMBERS, *NUMBERS, IN_THE_OTHER_FORM))
 picks = st.sampled_from((0, 0, 0, 1, 1, 2, 3))
 numbers = st.sampled_from((1, 1, 2, 3))
 create_faults = st.sampled_from((None,) * 4 + CREATE_FAULTS)
@@ -75,7 +87,7 @@ class Life(RuleBasedStateMachine):
             self.stack.start(to, action, None, None, None)
 
     @rule(
-        to=st.sampled_from(NUMBERS),
+        to=spellings,
         action=st.sampled_from(ACTIONS),
         key=st.none() | st.sampled_from(("k1", "k2")),
         fault=create_faults,
@@ -124,7 +136,7 @@ class Life(RuleBasedStateMachine):
                 stack.check(pick, number, loss)
 
     @precondition(lambda self: self.model.verifications)
-    @rule(ask=st.sampled_from(ASKS), pick=picks, number=numbers, to=st.sampled_from(NUMBERS), loss=losses)
+    @rule(ask=st.sampled_from(ASKS), pick=picks, number=numbers, to=senders, loss=losses)
     def ask(self, ask: str, pick: int, number: int, to: str, loss: Loss) -> None:
         """What need not be right: wrong guesses, old secrets, the wrong way in, words and cancellations."""
         stack = self.stack

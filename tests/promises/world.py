@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import cache
 from itertools import chain
 from typing import Any, override
 from urllib.parse import parse_qs, urldefrag, urlsplit
@@ -60,6 +61,13 @@ from otp_feedback.usecases.start import Origin, StartRequest
 from tests.promises.executor import Executor
 
 TO = "+15005550100"
+TO_MISSPELT = "+115005550100"
+"""The same number with its national prefix, which `phonenumbers` drops."""
+
+IN_TWO_FORMS = "+5491123456789"
+IN_THE_OTHER_FORM = "+541123456789"
+"""An Argentine mobile number, as it is called from abroad and as it is called at home; both are written so."""
+
 SENDER = "+15005550001"
 BEGIN = 1_760_000_000_000
 TABLE = "Verifications"
@@ -530,7 +538,7 @@ class World:
         self.ledger.created[process.once] += 1
         if self.ledger.created[process.once] > 1:
             self.broke("9: one request, two messages")
-        self._note_sent(canonical(message.to), self.policy.limits.recipient, "the recipient's")
+        self._note_sent(handset(message.to), self.policy.limits.recipient, "the recipient's")
         if item is not None and "lk" in item:
             self._note_sent(item["lk"]["B"].hex(), self.policy.limits.limit_key, "the limit key's")
 
@@ -583,7 +591,7 @@ class World:
         return self.current
 
     def _recipient(self, to: str) -> str:
-        return recipient_key(self.keys.index("recipient", to))
+        return recipient_key(self.keys.index("recipient", handset(to)))
 
     def _owner_of(self, message: SentMessage) -> tuple[Verification, int] | None:
         """The record that holds a message's SID; its own is looked at first."""
@@ -643,7 +651,8 @@ class World:
 
     def _acted_on(self, item: Item) -> Sequence[int]:
         """The messages of a record that the process at work may mean: it names none."""
-        if item["ac"]["S"] == Action.REPLY and item["to"]["S"] == self._process.inbound_sender:
+        sender = self._process.inbound_sender
+        if item["ac"]["S"] == Action.REPLY and sender is not None and handset(item["to"]["S"]) == handset(sender):
             return [int(number) for number in item["ms"]["M"]]
         sent = [int(n) for n, each in item["ms"]["M"].items() if int(each["M"]["d"]["N"]) != Delivery.REJECTED]
         return sent if self._process.names_the_only_one and len(sent) == 1 else ()
@@ -712,9 +721,11 @@ class World:
             self.broke("5: given up, though the SID could still come")
 
 
-def canonical(to: str) -> str:
-    """The one E.164 text of a number, whatever spelling of it is given."""
-    return phonenumbers.format_number(phonenumbers.parse(to), phonenumbers.PhoneNumberFormat.E164)
+@cache
+def handset(to: str) -> str:
+    """The one text for whatever reaches the same telephone."""
+    written = phonenumbers.format_number(phonenumbers.parse(to), phonenumbers.PhoneNumberFormat.E164)
+    return IN_TWO_FORMS if written == IN_THE_OTHER_FORM else written
 
 
 def check_promises(world: World) -> None:
