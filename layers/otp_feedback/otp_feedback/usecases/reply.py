@@ -69,7 +69,10 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
         journal.note(ignored="no-number")
         return False
     journal.note(to=number.masked)
-    target = inbound.reporting.store.bound_inbound(reply.sid) or _put(inbound, reply, number.e164, journal)
+    bound = inbound.reporting.store.bound_inbound(reply.sid)
+    if bound == NOTHING:
+        journal.note(ignored="no-match")
+    target = bound or _put(inbound, reply, number.e164, journal)
     if target == NOTHING:
         return False
     verification_id, message = target
