@@ -183,4 +183,4 @@ def test_an_alarm_looks_where_the_functions_count(name):
         if metric.get("Namespace") == {"Fn::Sub": "OtpFeedback/${AWS::StackName}"}:
             [dimension] = metric["Dimensions"]
             assert dimension["Name"] == "service"
-            assert metric["MetricName"] in counted_by[dimension["Value"]] | {"Fault"}
+            assert metric["MetricName"] in counted_by[dimension["Value"]] | {"Fault", "Unavailable"}
