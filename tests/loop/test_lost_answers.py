@@ -11,8 +11,8 @@ WRITES = ("dynamodb:UpdateItem", "dynamodb:PutItem")
 
 
 @contextmanager
-def losing(loop: Loop, nth: int) -> Iterator[None]:
-    """The nth write within the block is made, and its acknowledgement lost."""
+def losing(loop: Loop, nth: int, *, repeated: bool = True) -> Iterator[None]:
+    """The nth write within the block is made, and its acknowledgement lost; so it is made again, where it must be."""
     seen = 0
 
     def lose(name: str, phase: str) -> None:
@@ -24,7 +24,7 @@ def losing(loop: Loop, nth: int) -> Iterator[None]:
 
     with loop.stack.observing(lose):
         yield
-    assert seen > nth
+    assert seen > nth if repeated else seen == nth
 
 
 @pytest.mark.parametrize("nth", [1, 2, 3])
@@ -84,7 +84,7 @@ def test_the_callers_word_is_taken_once(loop: Loop, nth: int):
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_reply_confirms_once(loop: Loop, nth: int):
     started = loop.started("reply")
-    with losing(loop, nth):
+    with losing(loop, nth, repeated=nth < 3):  # the third settles the report, which was the last thing to do
         answer = loop.inbound("message", started.to, body="yes")
     assert answer["response_status"] == 200
     assert loop.view(started.verification_id)["status"] == "confirmed"

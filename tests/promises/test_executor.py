@@ -293,6 +293,7 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "reserve_attempt": _on_record(actions, expectations, writers),
     "add_failure": _on_counted("R"),
     "reset_failures": _on_counted("R", times),
+    "note_inbound": _on_counted("R", times),
     "confirm": _on_record(_confirmings(), times, times, writers),
     "report_late": _on_record(st.one_of(messages(1), messages(2)), times),
     "cancel": _on_record(writers),
