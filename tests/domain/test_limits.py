@@ -51,7 +51,7 @@ def test_the_failures_that_block_are_below_the_norms_ceiling_by_the_guesses_unde
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("2001:DB8:1:2::9", "2001:db8:1:2::/64"),
         ("session-17", "session-17"),
-        (" session ", " session "),
+        (" session ", "session"),
         ("198.51.100.007", "198.51.100.007"),
         ("2001:db8::/32", "2001:db8::/32"),
         ("", ""),

@@ -76,15 +76,16 @@ class Limits:
 
 
 def canonical_limit_key(text: str) -> str:
-    """The form under which a limit key is counted; what is no network address counts as it is.
+    """The form under which a limit key is counted; what is no network address counts as it is, but for the space around it.
 
     A port and brackets (RFC 3986 §3.2.2) and a zone (RFC 4007 §11) are no part of an address. An IPv6 address counts
     as its /64, which one subscriber holds as a whole; an IPv4 address in IPv6 clothing as the IPv4 address that it is,
     for its /64 would put many subscribers under one key.
     """
-    address = _address_in(text.strip())
+    key = text.strip()
+    address = _address_in(key)
     if address is None:
-        return text
+        return key
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
     clothed = _ipv4_within(address)
