@@ -239,9 +239,28 @@ def test_an_address_that_holds_a_name_is_text_however_it_is_cut():
     assert {understood(cut) for cut in cuts(joined(list(located.items())), MESSAGE)} == {None, expected}
 
 
-def test_a_name_that_twilio_adds_is_taken_for_text_and_changes_nothing_else():
-    assert understood(list({**SMS, "Consent": "1"}.items())) == meant(SMS | {"Body": "yesConsent1"})
-    assert understood(list({**SMS, "Aardvark": "1", "Zebra": "2"}.items())) == meant(SMS)
+@pytest.mark.parametrize("body", ["No", "Stop", "yes"])
+@pytest.mark.parametrize(
+    "more",
+    [{"Consent": "1"}, {"ErrorCode": "11200"}, {"AddOns": '{"caller": "The Body Shop"}'}],
+    ids=["new", "new digits", "in JSON"],
+)
+def test_a_text_that_a_name_not_known_here_stands_in_is_taken_for_nothing(more: dict[str, str], body: str):
+    assert understood(list({**SMS, "Body": body, **more}.items())) is None
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"Aardvark": "1", "Zebra": "2"},
+        # What a fallback URL gets besides: https://www.twilio.com/docs/usage/security/availability-reliability
+        {"ErrorCode": "11200", "ErrorUrl": "https://example.com/sms"},
+        {"ChannelMetadata": r'{"data": "{\"From\": \"x\", \"ProfileName\" : \"y\"}"}'},
+    ],
+    ids=["elsewhere", "fallback", "JSON"],
+)
+def test_other_names_change_nothing(more: dict[str, str]):
+    assert understood(list({**SMS, **more}.items())) == meant(SMS)
 
 
 @pytest.mark.parametrize(

@@ -9,12 +9,13 @@ sender's number. So nothing of the cut is believed that the row itself does not 
   stands anywhere else, in another field's value or across fields, the webhook is ambiguous, and confirms nothing.
 * A value has its full form, and its end can be told in the row: a digit, a lower-case letter or a fixed length comes to
   its end where Twilio's next name begins, and names that begin otherwise would have been sorted elsewhere.
-* A message's text, which has no form, is what stands between `Body` and the next name that Twilio is known to send.
+* A message's text, which has no form, is what stands between `Body` and the next name that Twilio is known to send. If
+  the form says otherwise, as it does where Twilio sends a name that is not known here, nothing is certain.
 """
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import parse_qs
 
@@ -49,14 +50,17 @@ def _field(form: str, signed: str) -> Field:
 _HEX = "[0-9a-f]{32}"
 _MESSAGE_SID = f"(?:SM|MM){_HEX}"
 _NUMBER = r"(?:[a-z]+:)?\+[1-9][0-9]{6,14}"
-_SENDER = r'(?<!Forwarded)From(?!City|Country|State|Zip|":|\s)'
+_JSON_KEY = r'\\*"\s*:'
+"""How a name goes on that is a key of JSON, or of JSON within it."""
+
+_SENDER = rf"(?<!Forwarded)From(?!City|Country|State|Zip|{_JSON_KEY}|\s)"
 """Whatever follows it, since a sender's address takes every form; not the geography's names, a word, a JSON key."""
 
 _ACCOUNT = _field("AC[0-9a-fA-F]{32}", "AccountSid(AC[0-9a-fA-F]{32}|)")
 _FROM = _field(_NUMBER, f"{_SENDER}({_NUMBER}|)")
 _TO = _field(
     r"(?:[a-z]+:)?\+?[0-9]{3,20}|[a-z]+:\S+",  # a call may come to a SIP domain, which nobody is asked to call
-    r"To((?:[a-z]+:)?\+?[0-9]{4,20}|rcs:[a-z0-9_.-]+)",
+    r"To((?:[a-z]+:)?\+?[0-9]{3,20}|rcs:[a-z0-9_.-]+)",
 )
 
 MESSAGE: Mapping[str, Field] = {
@@ -67,7 +71,7 @@ MESSAGE: Mapping[str, Field] = {
     "MessageType": _field("[a-z_]+", "MessageType([a-z_]*)"),
     "OriginalRepliedMessageSid": _field(_MESSAGE_SID, f"OriginalRepliedMessageSid({_MESSAGE_SID}|)"),
     # Never read, but the sender's own text, and sorted behind what may be missing: nothing is to be cut out of it.
-    "ProfileName": _field("(?!)", r'ProfileName(?!":)()'),
+    "ProfileName": _field("(?!)", rf"ProfileName(?!{_JSON_KEY})()"),
     "To": _TO,
 }
 """What is read of an inbound message, beside its text and whether it opts out.
@@ -77,7 +81,7 @@ https://www.twilio.com/docs/messaging/guides/webhook-request
 
 CALL: Mapping[str, Field] = {
     "AccountSid": _ACCOUNT,
-    "CallSid": _field(f"CA{_HEX}", f"CallSid(CA{_HEX}|)"),
+    "CallSid": _field(f"CA{_HEX}", f"(?<!Parent)CallSid(CA{_HEX}|)"),
     "From": _FROM,
     "To": _TO,
 }
@@ -91,7 +95,7 @@ STATUS: Mapping[str, Field] = {
     "ErrorCode": _field("[0-9]{1,6}", "ErrorCode([0-9]{1,6}|)"),
     # Our own sender, which may be a word: it ends where the next name begins.
     "From": _field(r"[\x20-\x7e]{1,64}", "From(.*?)(?=MessageSid)"),
-    "MessageSid": _field(_MESSAGE_SID, f"MessageSid({_MESSAGE_SID}|)"),
+    "MessageSid": _field(_MESSAGE_SID, f"(?<!Sms)MessageSid({_MESSAGE_SID}|)"),
     "MessageStatus": _field("[a-z_]+", "MessageStatus([a-z_]*)"),
 }
 """What is read of a status callback.
@@ -100,7 +104,8 @@ https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-c
 """
 
 _TEXT = re.compile(
-    r"Body(.*?)(?=Button(?:Payload|Text|Type)|Channel(?:InstallSid|Metadata|Prefix|ToAddress)|ExternalUserId|FlowData"
+    r"Body(.*?)(?=Button(?:Payload|Text|Type)|Channel(?:InstallSid|Metadata|Prefix|ToAddress)|ErrorCode[0-9]+ErrorUrl"
+    r"|ExternalUserId|FlowData"
     rf"|(?:FrequentlyF|F)orwarded(?:true|false)|{_SENDER})",
     re.DOTALL,
 )
@@ -192,7 +197,10 @@ def read(form: list[tuple[str, str]], known: Mapping[str, Field]) -> Webhook:
             ambiguous.add(name)
         if any(told):
             fields[name] = told[0]
-    return Webhook(fields, frozenset(ambiguous), signed)
+    webhook = Webhook(fields, frozenset(ambiguous), signed)
+    if any(value != webhook.text for name, value in form if name == "Body"):
+        return replace(webhook, ambiguous=webhook.ambiguous | {"Body"})
+    return webhook
 
 
 def required(fields: Mapping[str, str], name: str) -> str:
