@@ -76,7 +76,7 @@ class Limits:
 
 
 def canonical_limit_key(text: str) -> str:
-    """The form under which a limit key is counted; what is no network address counts as it is, but for the space around it.
+    """The form under which a limit key is counted; of what is no network address only the space around it is left out.
 
     A port and brackets (RFC 3986 §3.2.2) and a zone (RFC 4007 §11) are no part of an address. An IPv6 address counts
     as its /64, which one subscriber holds as a whole; an IPv4 address in IPv6 clothing as the IPv4 address that it is,
