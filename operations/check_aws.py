@@ -33,7 +33,10 @@ SAMPLE = 25
 """Reports of each shard that are looked at, those whose time came first."""
 
 NEW_MS = 20 * 60_000
-"""Milliseconds in which RetryStoppedAlarm is new: it has not yet seen a quarter of an hour of runs."""
+"""Milliseconds in which RetryStoppedAlarm may have seen no run yet, because it is new."""
+
+_ON = {"RetryStoppedAlarm": {"ALARM", "INSUFFICIENT_DATA"}}
+"""The states in which an alarm rings, where that is not ALARM alone."""
 
 MEND = "docs/operations.md, 'Drift'"
 
@@ -68,11 +71,12 @@ def check_alarms(cloudwatch: "CloudWatchClient", stack: str, now: int) -> Iterat
     if not alarms:
         yield failed("the stack has no alarms", MEND)
         return
-    on = sorted(name for name, alarm in alarms.items() if alarm["StateValue"] == "ALARM")
+    on = sorted(name for name, alarm in alarms.items() if alarm["StateValue"] in _ON.get(name, {"ALARM"}))
     for name in on:
-        made_at = alarms[name]["AlarmConfigurationUpdatedTimestamp"].timestamp() * 1000
-        if name == "RetryStoppedAlarm" and now - made_at < NEW_MS:
-            yield noted(f"{name} is on, as it is when it is new", "run the doctor again in a quarter of an hour")
+        alarm = alarms[name]
+        made_at = alarm["AlarmConfigurationUpdatedTimestamp"].timestamp() * 1000
+        if alarm["StateValue"] == "INSUFFICIENT_DATA" and now - made_at < NEW_MS:
+            yield noted(f"{name} is new and has seen no run yet", "run the doctor again in a quarter of an hour")
         else:
             yield failed(f"{name} is on", f"docs/operations.md, '{name}'")
     if not on:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from otp_feedback.adapters import aws
-from otp_feedback.adapters.api import SentAnswer, StartBody
+from otp_feedback.adapters.api import DirectBody, SentAnswer
 from otp_feedback.adapters.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.http import convert, require_idempotency_key
@@ -23,7 +23,8 @@ from otp_feedback.usecases.ports import Journal
 from otp_feedback.usecases.start import Origin, start
 
 SERVICE = "start_directly"
-CALLER = "direct"
+CALLER = ""
+"""No authorised caller over HTTP has this name; a token's subject may be any other."""
 
 
 def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) -> Callable[[Any, Any], dict[str, Any]]:
@@ -60,12 +61,10 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
             raise MalformedRequest("body", "must be a JSON object")
         if "requestContext" in event:
             raise MalformedRequest("requestContext", "is of the API's events, which this function does not take")
-        fields = dict(event)
-        key = fields.pop("idempotency_key", None)
-        if key is not None and not isinstance(key, str):
-            raise MalformedRequest("idempotency_key", "must be a string")
-        request = convert(fields, StartBody).to_request()
-        origin = Origin(CALLER, require_idempotency_key(key, "idempotency_key"), base_url.of_stack())
+        body = convert(event, DirectBody)
+        request = body.to_request()
+        key = require_idempotency_key(body.idempotency_key, "idempotency_key")
+        origin = Origin(CALLER, key, base_url.of_stack())
         return dict(msgspec.to_builtins(SentAnswer.of(start(out, request, origin, journal))))
 
     return handle

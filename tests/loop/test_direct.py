@@ -47,12 +47,47 @@ def test_the_key_in_the_body_makes_a_repeated_invocation_harmless(loop: Loop):
     assert len(loop.messages(event["to"])) == 1
 
 
-def test_a_caller_over_http_does_not_share_its_keys(loop: Loop):
-    to = fresh_number()
-    first = loop.stack.invoke("start_directly", {"to": to, "action": "code", "idempotency_key": KEY})
+@pytest.mark.parametrize("subject", ["direct", "start_directly", "\x00", " "])
+def test_a_caller_over_http_does_not_share_its_keys(loop: Loop, subject: str):
+    start = {"to": fresh_number(), "action": "code"}
+    first = loop.stack.invoke("start_directly", {**start, "idempotency_key": KEY})
     loop.advance(31)
-    second = loop.start(to, key=KEY)
-    assert second.json()["verification_id"] != first["verification_id"]
+    by_token = posed(f"POST {SENDING}", SENDING, start, authorizer={"jwt": {"claims": {"sub": subject}}})
+    by_token["headers"]["idempotency-key"] = KEY
+    second = json.loads(loop.stack.invoke("send_otp", by_token)["body"])
+    assert second["message"]["status"] == "accepted"
+    assert second["verification_id"] != first["verification_id"]
+
+
+@pytest.mark.parametrize("claims", [{"sub": ""}, {}, {"sub": "-"}], ids=str)
+def test_nobody_over_http_has_the_direct_entrances_name(loop: Loop, claims: dict[str, str]):
+    start = {"to": fresh_number(), "action": "code"}
+    loop.stack.invoke("start_directly", {**start, "idempotency_key": KEY})
+    by_token = posed(f"POST {SENDING}", SENDING, start, authorizer={"jwt": {"claims": claims}})
+    by_token["headers"]["idempotency-key"] = KEY
+    with loop.unchanged():
+        answer = loop.stack.invoke("send_otp", by_token)
+    assert answer["statusCode"] == 403
+
+
+@pytest.mark.parametrize("name", ["idempotencyKey", "Idempotency-Key", "idempotency_keys"])
+def test_a_misspelt_key_is_told_its_name(loop: Loop, name: str):
+    with loop.unchanged():
+        refused = loop.stack.invoke("start_directly", {"to": fresh_number(), "action": "code", name: KEY})
+    told = "" if "-" in name else f", not {name}"
+    assert refused["detail"].endswith(f"secret, sid, idempotency_key{told}.")
+
+
+@pytest.mark.parametrize("name", ["idempotency_key", "idempotencyKey", "Idempotency-Key"])
+def test_over_http_a_key_in_the_body_is_told_to_be_a_header(loop: Loop, name: str):
+    started = loop.started()
+    paths = (SENDING, f"{SENDING}/{started.verification_id}/messages")
+    for path, body in zip(paths, ({"to": fresh_number(), "action": "code"}, {}), strict=True):
+        with loop.unchanged():
+            refused = loop.post(path, {**body, name: KEY})
+        assert refused.status_code == 400
+        assert refused.json()["field"] == "body"
+        assert refused.json()["detail"] == "body takes no idempotency_key: it is the header Idempotency-Key."
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 
 from otp_feedback.domain.outcomes import MOST_NOT_FOUND
 from tests.loop.driver import Loop, fresh_number
-from tests.template.expanded import resources
+from tests.template.expanded import COUNTED_BY, ROOT, resources
 
 type Counts = Counter[tuple[str, str]]
 
@@ -31,6 +31,7 @@ def counting(loop: Loop) -> Iterator[Counts]:
             for metric in directive["Metrics"]:
                 [value] = document[metric["Name"]]
                 counts[document["service"], metric["Name"]] += int(value)
+                assert metric["Name"] in COUNTED_BY[document["service"]]
 
 
 def test_a_confirmed_code(loop):
@@ -71,6 +72,22 @@ def test_a_message_that_does_not_arrive_or_is_not_taken(loop):
     with counting(loop) as counts:
         loop.start(fresh_number())
     assert counts == {("send_otp", "SendFailed"): 1}
+
+
+def test_what_is_answered_502_is_counted_apart(loop):
+    """UnavailableAlarm takes it off API Gateway's 5xx, and nothing that was answered otherwise."""
+    refused, opted_out = fresh_number(), fresh_number()
+    loop.inbound("message", opted_out, body="STOP")
+    with counting(loop) as counts:
+        assert loop.start(opted_out).status_code == 422
+    assert counts == {("send_otp", "SendFailed"): 1}
+    loop.fault("create_message", "status", status=400)
+    with counting(loop) as counts:
+        assert loop.start(refused, key="once").status_code == 502
+    assert counts == {("send_otp", "SendFailed"): 1, ("send_otp", "MessageRejected"): 1}
+    with counting(loop) as counts:
+        assert loop.start(refused, key="once").status_code == 502
+    assert counts == {("send_otp", "MessageRejected"): 1}
 
 
 def test_a_report_that_fails_and_is_made_by_the_outbox(loop):
@@ -139,6 +156,13 @@ def test_a_refused_direct_start_is_no_error_of_lambdas_and_counts_nothing(loop):
     assert not counts
 
 
+def test_every_metric_that_is_written_is_of_some_function():
+    sources = [*(ROOT / "layers/otp_feedback").rglob("*.py"), *(ROOT / "functions").rglob("*.py")]
+    text = "".join(path.read_text() for path in sources)
+    of_problems = re.findall(r'[A-Za-z]+: "([A-Za-z]+)"', re.findall(r"_METRICS: .*= \{(.*)\}", text)[0])
+    assert {*re.findall(r'\.(?:count|gauge)\("(\w+)"', text), *of_problems} == set().union(*COUNTED_BY.values())
+
+
 def test_an_alarm_or_graph_that_counts_send_otp_counts_start_directly():
     widgets = json.loads(resources("AWS::CloudWatch::Dashboard")["Dashboard"]["DashboardBody"]["Fn::Sub"])["widgets"]
     looked_at = [[row[:4] for row in widget["properties"]["metrics"]] for widget in widgets]
@@ -178,16 +202,9 @@ def test_an_alarm_uses_what_it_takes_and_takes_no_more_than_it_may():
 
 @pytest.mark.parametrize("name", sorted(resources("AWS::CloudWatch::Alarm")))
 def test_an_alarm_looks_where_the_functions_count(name):
-    counted_by = {
-        "send_otp": {"Sent", "SendFailed"},
-        "start_directly": {"Sent", "SendFailed"},
-        "confirm_action": {"Confirmed", "WrongSecret", "FeedbackRejected"},
-        "track_delivery": set(),
-        "retry_feedback": {"FeedbackRejected", "FeedbackSuspended", "OldestFeedbackSeconds"},
-    }
     for query in resources("AWS::CloudWatch::Alarm")[name]["Metrics"]:
         metric = query.get("MetricStat", {}).get("Metric", {})
         if metric.get("Namespace") == {"Fn::Sub": "OtpFeedback/${AWS::StackName}"}:
             [dimension] = metric["Dimensions"]
             assert dimension["Name"] == "service"
-            assert metric["MetricName"] in counted_by[dimension["Value"]] | {"Fault", "Unavailable"}
+            assert metric["MetricName"] in COUNTED_BY[dimension["Value"]]

@@ -152,7 +152,7 @@ def function(name: str, parameters: set[str]) -> dict[str, Any]:
     }
 
 
-def set_alarm(name: str, state: Literal["OK", "ALARM"]) -> None:
+def set_alarm(name: str, state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]) -> None:
     """Have an alarm in a state."""
     cloudwatch = aws.client("cloudwatch")
     cloudwatch.put_metric_alarm(

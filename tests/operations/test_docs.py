@@ -11,7 +11,7 @@ from operations.__main__ import main
 from tests.loop.driver import fresh_number
 from tests.operations.account import SID, TOKEN
 from tests.operations.laptop import NAME
-from tests.template.expanded import deployed, environment, expanded, resources
+from tests.template.expanded import COUNTED_BY, deployed, environment, expanded, resources
 
 PROJECT = Path(__file__).parents[2]
 PAGE = (PROJECT / "docs/operations.md").read_text()
@@ -105,7 +105,7 @@ def sums(section):
         yield tuple(map(sum, zip(*ends[:-1], strict=True))), ends[-1]
 
 
-def test_the_costs_add_up_and_count_the_alarms_metrics():
+def test_the_costs_add_up_and_count_the_metrics():
     section = PAGE.partition("## Costs")[2].partition("\n## ")[0]
     for (least, most), (told_least, told_most) in sums(section):
         assert abs(least - told_least) < 0.5
@@ -118,6 +118,9 @@ def test_the_costs_add_up_and_count_the_alarms_metrics():
     counted = len(metrics) + 2 * len(bands)
     assert f"| {counted} metrics that they look at" in section
     assert f"| {counted / 10:.2f} |" in section
+    written = sum(len(metrics) for metrics in COUNTED_BY.values())
+    assert f"month, {written} if every kind of failure occurs" in section
+    assert f"to {written * 0.3:.2f} |" in section
 
 
 def test_the_page_on_the_first_deployment_names_what_there_is():

@@ -373,15 +373,22 @@ class TestStack:
         assert "1 check failed." in said
 
     def test_the_alarm_of_a_schedule_that_never_ran_yet_is_no_fault(self, doctor):
-        set_alarm("laptop-RetryStoppedAlarm-4D5E6F", "ALARM")
+        set_alarm("laptop-RetryStoppedAlarm-4D5E6F", "INSUFFICIENT_DATA")
         cloudwatch = aws.client("cloudwatch")
         try:
-            assert "RetryStoppedAlarm is on, as it is when it is new" in doctor(status=0)
+            assert "RetryStoppedAlarm is new and has seen no run yet" in doctor(status=0)
             findings = list(check_alarms(cloudwatch, "laptop", int(time.time() * 1000) + 21 * 60_000))
             assert ("RetryStoppedAlarm is on", Level.FAILED) in [(f.text, f.level) for f in findings]
         finally:
             cloudwatch.delete_alarms(AlarmNames=["laptop-RetryStoppedAlarm-4D5E6F"])
             cloudwatch.close()
+
+    def test_other_alarms_may_lack_data(self, doctor):
+        set_alarm("laptop-ErrorsAlarm-4D5E6F", "INSUFFICIENT_DATA")
+        try:
+            assert "none of its 2 alarms is on" in doctor(status=0)
+        finally:
+            set_alarm("laptop-ErrorsAlarm-4D5E6F", "OK")
 
     def test_nobody_is_told_of_alarms(self, laptop):
         findings = list(check_stack(laptop.parameters(AlarmEmail="")))

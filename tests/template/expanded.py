@@ -24,6 +24,21 @@ FUNCTIONS = {
     "RetryFeedbackFunction": "retry_feedback",
 }
 
+COUNTED_BY = {
+    "send_otp": {"Sent", "SendFailed", "MessageRejected", "Unavailable", "Fault"},
+    "start_directly": {"Sent", "SendFailed", "Unavailable"},
+    "confirm_action": {
+        *("Confirmed", "WrongSecret", "Expired", "Locked"),
+        *("FeedbackReported", "FeedbackDeferred", "FeedbackRejected", "Unavailable", "Fault"),
+    },
+    "track_delivery": {"Delivered", "Undelivered", "Unavailable", "Fault"},
+    "retry_feedback": {
+        *("FeedbackReported", "FeedbackDeferred", "FeedbackRejected", "FeedbackSuspended", "OldestFeedbackSeconds"),
+        *("Unavailable", "Fault"),
+    },
+}
+"""The metrics that each function can write; each is one that CloudWatch bills."""
+
 REQUIRED = {"AppName": "Acme", "Sender": "+14155550100", "Countries": "US,DE"}
 """Values for the parameters that have no default."""
 

@@ -152,6 +152,17 @@ def test_the_alarms():
         assert len(shown) == (2 if "ThresholdMetricId" in alarm else 1), name
 
 
+def test_no_alarm_of_a_new_stack_rings_and_runs_that_end_do():
+    """Actions follow a change of state, and a new alarm is INSUFFICIENT_DATA."""
+    for name, alarm in resources("AWS::CloudWatch::Alarm").items():
+        if name == "RetryStoppedAlarm":
+            assert alarm["TreatMissingData"] == "missing", "Lambda counts no run where there is none"
+            assert alarm["InsufficientDataActions"] == alarm["AlarmActions"]
+        else:
+            assert alarm["TreatMissingData"] == "notBreaching", name
+            assert "InsufficientDataActions" not in alarm, name
+
+
 def test_alarms_and_dashboard_look_at_metrics_that_the_functions_write():
     package = [path.read_text() for path in _sources()]
     written = {name for text in package for name in re.findall(r"\"([A-Z][A-Za-z]+)\"", text)}
@@ -187,17 +198,32 @@ def evaluated(alarm, counted):
 @pytest.mark.parametrize(
     ("counted", "value"),
     [
-        ({"answers": 40, "failed": 40}, 0),
-        ({"answers": 45, "failed": 40, "u0": 5}, 5),
+        ({"answers": 40, "refused": 40}, 0),
+        ({"answers": 45, "refused": 40, "u0": 5}, 5),
+        ({"answers": 25, "refused": 20, "u1": 2}, 5),
         ({"answers": 6, "u1": 6}, 6),
         ({"answers": 7}, 7),
-        ({"answers": 9, "failed": 30, "u0": 2, "u1": 7}, 9),
+        ({"answers": 3, "u1": 7}, 7),
         ({"answers": 0}, 0),
     ],
-    ids=["twilio refuses", "both", "unavailable", "the gateway alone", "twilio is silent, we are unavailable", "none"],
+    ids=[
+        "twilio refuses",
+        "both",
+        "twilio refuses and the gateway fails",
+        "unavailable",
+        "the gateway alone",
+        "calls that we fail",
+        "none",
+    ],
 )
 def test_what_twilio_refuses_is_not_counted_as_ours(counted, value):
     assert evaluated(resources("AWS::CloudWatch::Alarm")["UnavailableAlarm"], counted) == value
+
+
+def test_what_is_taken_off_the_apis_5xx_was_answered_with_one():
+    """SendFailed counts what was answered 202 and 422 as well."""
+    queries = {query["Id"]: query for query in resources("AWS::CloudWatch::Alarm")["UnavailableAlarm"]["Metrics"]}
+    assert queries["refused"]["MetricStat"]["Metric"]["MetricName"] == "MessageRejected"
 
 
 def test_the_dashboard_is_json():

@@ -32,6 +32,11 @@ def test_everything_that_is_named_exists():
     assert named - known == set()
 
 
+def test_the_function_to_invoke_directly_is_the_one_for_that():
+    """A right to invoke one of the others is a caller's full right (docs/security.md)."""
+    assert expanded()["Outputs"]["SendFunctionArn"]["Value"] == {"Fn::GetAtt": ["StartDirectlyFunction", "Arn"]}
+
+
 def test_every_parameter_is_used():
     template = expanded()
     used = set(references([template["Resources"], template["Conditions"], template["Outputs"], template["Rules"]]))

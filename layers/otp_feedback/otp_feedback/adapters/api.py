@@ -1,7 +1,7 @@
 """The HTTP API's types, as they stand on the wire."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Meta, Struct
@@ -118,6 +118,9 @@ ErrorCode = Annotated[int, Meta(description="Twilio's code of a refusal or a fai
 class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
     """The body of `POST /verifications`."""
 
+    KEY_IS_A_HEADER: ClassVar[bool] = True
+    """Whether whoever puts an Idempotency-Key into the body is told where it belongs."""
+
     to: Number
     action: Annotated[ActionName, Meta(description="What the recipient is to do.")]
     locale: Locale | None = None
@@ -143,8 +146,18 @@ class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=T
         )
 
 
+class DirectBody(StartBody, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
+    """What `start_directly` takes: the body of `POST /verifications`, and what is a header there."""
+
+    KEY_IS_A_HEADER: ClassVar[bool] = False
+
+    idempotency_key: str | None = None
+
+
 class MessageBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /verifications/{verification_id}/messages`: both only for action caller."""
+
+    KEY_IS_A_HEADER: ClassVar[bool] = True
 
     secret: CallerSecret | None = None
     sid: MessageSid | None = None

@@ -22,6 +22,7 @@ from otp_feedback.domain.errors import (
     ConfigurationError,
     Forbidden,
     MalformedRequest,
+    MessageRejected,
     NotFound,
     PayloadTooLarge,
     Problem,
@@ -243,6 +244,8 @@ class HttpFunction:
             if isinstance(problem, Unavailable):
                 journal.count("Unavailable")
                 return failing or problem_reply(problem)
+            if isinstance(problem, MessageRejected):
+                journal.count("MessageRejected")
             return problem_reply(problem)
         except ConfigurationError as error:
             self._logger.exception("misconfigured", extra={"variable": error.variable})

@@ -1,7 +1,7 @@
 """Why a value is none of a wire type, told from the type itself: what the parser says repeats what was sent."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -27,6 +27,8 @@ def explain(value: Any, wire_type: type[Struct], path: str = "") -> MalformedReq
     fields = {field.encode_name: field for field in msgspec.structs.fields(wire_type)}
     unknown = [str(name) for name in value if name not in fields]
     if unknown:
+        if _key_belongs_elsewhere(unknown, wire_type):
+            return MalformedRequest(path or "body", "takes no idempotency_key: it is the header Idempotency-Key")
         names = ", ".join(fields)
         takes = f"takes no other fields than {names}" if names else "takes no fields"
         return MalformedRequest(path or "body", takes, next(filter(_NAME.fullmatch, unknown), None))
@@ -35,6 +37,12 @@ def explain(value: Any, wire_type: type[Struct], path: str = "") -> MalformedReq
         if fault is not None:
             return fault
     return MalformedRequest(path or "body", "must hold each field once")
+
+
+def _key_belongs_elsewhere(unknown: Iterable[str], wire_type: type[Struct]) -> bool:
+    """Whether one of the names is an Idempotency-Key's, in some spelling, and the request takes that as a header."""
+    takes_a_header = getattr(wire_type, "KEY_IS_A_HEADER", False)
+    return takes_a_header and any(re.sub("[-_]", "", name).lower() == "idempotencykey" for name in unknown)
 
 
 def _fault_of(value: Mapping[str, Any], field: FieldInfo, path: str) -> MalformedRequest | None:
