@@ -5,7 +5,9 @@ stack's API, and PutItem, GetItem and DeleteItem on a small table (key `sub`, TT
 ten minutes which verification belongs to which user.
 
 Cognito does not say which factor a user signed in with: a sign-in within those ten minutes counts as the code's. Codes
-for anything but a sign-in, and the temporary passwords of AdminCreateUser, are sent and never confirmed.
+for anything but a sign-in (SignUp, ResendCode, ForgotPassword, UpdateUserAttribute, VerifyUserAttribute), and temporary
+passwords of AdminCreateUser, are sent and never confirmed. They go to the event's phone_number. Where your pool keeps
+the old number until a new one is verified, AWS does not document which of the two that is: try it first.
 https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-custom-sms-sender.html
 """
 

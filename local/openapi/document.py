@@ -37,7 +37,8 @@ API Gateway itself answers (a caller without authorisation, throttling, a fault)
 
 Without the API, the function `start_directly` (AWS Lambda `Invoke`; the stack's output `SendFunctionArn`) takes the
 body of `POST /verifications`, and the `Idempotency-Key` in it as `idempotency_key`. It returns what the body of the
-answer would be, a problem's as well; only `Unavailable` it raises.
+answer would be, a problem's as well. As an error it raises only what may pass or be mended: `Unavailable`,
+faults and misconfiguration.
 """
 _GATEWAY = {
     401: ("Unauthorized", "the token is missing or not accepted."),

@@ -155,11 +155,22 @@ def test_the_row_of_a_newer_code_is_not_deleted_with_the_used_one(cognito):
     assert newer["verification"] != used["verification"]
 
 
-def test_a_code_for_something_else_than_signing_in_is_sent_and_not_confirmed(stack, cognito):
-    number = "+4915130000006"
-    cognito.custom_sms_sender(sending(number, "ForgotPassword"), None)
+@pytest.mark.parametrize(
+    "source", ["SignUp", "ResendCode", "ForgotPassword", "UpdateUserAttribute", "VerifyUserAttribute"]
+)
+def test_a_code_for_something_else_than_signing_in_is_sent_and_not_confirmed(stack, cognito, source):
+    number = f"+49151300002{next(numbers):02}"
+    cognito.custom_sms_sender(sending(number, source), None)
+    assert rows(cognito) == []
     cognito.post_authentication(SIGNED_IN, None)
     assert feedback(stack, number) == ["unconfirmed"]
+
+
+def test_a_code_for_a_number_that_is_added_goes_to_the_events_number(stack, cognito):
+    number = f"+49151300002{next(numbers):02}"
+    cognito.custom_sms_sender(sending(number, "UpdateUserAttribute"), None)
+    [message] = [each for each in httpx.get(f"{stack.twilio_url}/_emulator/messages").json() if each["to"] == number]
+    assert COGNITOS_CODE in message["body"]
 
 
 def test_a_temporary_password_of_cognitos_is_sent_as_it_was_made(stack, cognito):
@@ -435,6 +446,17 @@ def test_step_functions_passes_what_the_function_takes(stack):
     assert first == again
     assert (first[0], first[1]["status"]) == ("Sent", "pending")
     assert feedback(stack, "+4915130000040") == ["unconfirmed"]
+
+
+def test_a_message_of_your_own_is_registered_and_confirmed(stack):
+    """With the README's own functions in front, on its address of the laptop."""
+    readme, recipe = (path.read_text() for path in (RECIPES.parents[1] / "README.md", RECIPES / "README.md"))
+    functions = re.findall(r"^(?:call|id_of)\(\) .*", readme, re.MULTILINE)
+    blocks = re.findall(r"```bash\n(.*?)```", recipe.partition("## You send the message yourself")[2], re.DOTALL)
+    script = "\n".join(["set -eu", f"API={stack.api_url}", *functions, *blocks])
+    ran = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    answer = json.loads(ran.stdout)
+    assert (answer["status"], answer["proof"], answer["reference"]) == ("confirmed", "caller", "user:4711")
 
 
 def test_step_functions_tells_refusals_apart(stack):
