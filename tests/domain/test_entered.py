@@ -29,6 +29,7 @@ def form(action: Action, entered: str) -> str | None:
     [
         *("123456", "123 456", "123-456", "123\u00a0456", "123456\n", "\t123456 ", "\u200e123456\u200f", "123456."),
         *("1 2 3 4 5 6", "123–456", "123\u2011456", "123\u00ad456", "\ufeff123456", "#123456", "“123456”", "(123)_456"),
+        *("123−456", "123ー456", "123ｰ456", "`123456`", "1+23456", "1\ufe0f\u20e323456", "123\u034f456"),
         *("١٢٣٤٥٦", "۱۲۳۴۵۶", "१२३४५६", "１２３４５６", "๑๒๓๔๕๖", "١٢٣456", "𝟏𝟐𝟑𝟒𝟓𝟔"),
     ],
 )
@@ -36,7 +37,25 @@ def test_a_code_is_its_digits(entered: str):
     assert form(CODE, entered) == "123456"
 
 
-@pytest.mark.parametrize("entered", ["12345", "0123456", "123456x", "x", "12345²", "①23456", "1+23456", "ⅻ", "123456é"])
+# https://www.unicode.org/Public/UCD/latest/ucd/PropList.txt (Dash) and DerivedCoreProperties.txt
+DASHES = (
+    "-\u058a\u05be\u1400\u1806\u2010\u2011\u2012\u2013\u2014\u2015\u2053\u207b\u208b\u2212\u2e17\u2e1a\u2e3a\u2e3b\u2e40\u2e5d"
+    "\u301c\u3030\u30a0\ufe31\ufe32\ufe58\ufe63\uff0d\U00010d6e\U00010ead"
+)
+DEFAULT_IGNORABLE = (
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2064"
+    "\u2066\u206f\u3164\ufe00\ufe0f\ufeff\uffa0\U0001bca0\U0001bca3\U0001d173\U0001d17a\U000e0001\U000e0020\U000e007f\U000e0100"
+    "\U000e01ef"
+)
+
+
+@pytest.mark.parametrize("character", DASHES + DEFAULT_IGNORABLE)
+def test_no_dash_and_nothing_that_cannot_be_seen_counts(character: str):
+    assert form(CODE, f"{character}123{character}456{character}") == "123456"
+    assert form(PASSWORD, f"abcd{character}efgh{character}jkmnp{character}") == "abcd-efgh-jkmnp"
+
+
+@pytest.mark.parametrize("entered", ["12345", "0123456", "123456x", "x", "12345²", "①23456", "ⅻ", "123456é"])
 def test_what_else_stands_in_a_code_makes_it_wrong(entered: str):
     assert form(CODE, entered) not in (None, "123456")
 
@@ -76,7 +95,14 @@ def test_of_the_callers_own_secret_only_white_space_around_it_goes(around: str):
 
 @pytest.mark.parametrize(
     ("entered", "left"),
-    [("", set()), (" \n\u00a0", set()), ("-", {CALLER}), ("…\u200e", {CALLER}), ("$", {CODE, PASSWORD, CALLER})],
+    [
+        ("", set()),
+        (" \n\u00a0", set()),
+        ("-", {CALLER}),
+        ("…\u200e", {CALLER}),
+        ("$", {CALLER}),
+        ("é", {CODE, PASSWORD, CALLER}),
+    ],
 )
 def test_an_action_for_which_nothing_is_left_has_no_form(entered: str, left: set[Action]):
     assert canonical_forms(Secret(entered), (CODE, PASSWORD, CALLER)).keys() == left

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from otp_feedback.domain import answers
 from otp_feedback.domain.replies import (
     holds_keyword,
     is_keyword,
@@ -288,6 +289,39 @@ def test_the_keyword_is_no_refusal_whatever_it_means():
 def test_a_request_to_stop_is_recognised_in_our_languages(body: str):
     assert opts_out(body)
     assert why_no_answer(body, "YES") == "opt-out"
+
+
+@pytest.mark.parametrize(
+    ("language", "body"),
+    [
+        *(("de", body) for body in ("Bitte abmelden", "stopp bitte", "Bitte keine SMS mehr")),
+        *(("fr", body) for body in ("arrêtez svp", "arrêtez de m'écrire", "désabonnez-moi")),
+        *(("es", body) for body in ("baja por favor", "quiero darme de baja", "deja de enviarme mensajes")),
+        *(("pt", "sair por favor"), ("nl", "afmelden aub"), ("sv", "avsluta tack"), ("it", "cancellami grazie")),
+        *(
+            ("ru", "стоп пожалуйста"),
+            ("ru", "отпишите меня"),
+            ("uk", "зупиніть будь ласка"),
+            ("pl", "proszę wypisz mnie"),
+        ),
+        *(
+            ("zh-Hans", "退订谢谢"),
+            ("zh-Hans", "请退订"),
+            ("ja", "配信停止してください"),
+            ("ko", "수신거부 해주세요"),
+            ("th", "หยุดส่งค่ะ"),
+        ),
+        *(("de", body) for body in ("Please unsubscribe", "unsubscribe me", "opt me out", "Remove me")),
+        *(("en", body) for body in ("take me off your list", "Who is this?", "please stop texting me")),
+    ],
+)
+def test_who_asks_to_stop_says_no_yes_however_the_request_is_worded(language: str, body: str):
+    assert why_no_answer(body, None) is not None or refuses(body, language)
+
+
+def test_each_language_in_which_we_ask_for_a_reply_has_words_to_stop():
+    told = answers.ASKS_TO_STOP.keys() | answers.REFUSALS_WITHIN.keys()
+    assert {tag.partition("-")[0] for tag in languages("reply")} <= told | {"af", "is"}
 
 
 @given(st.text(max_size=50))

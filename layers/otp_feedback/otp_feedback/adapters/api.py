@@ -182,8 +182,9 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
         Meta(
             min_length=1,
             max_length=64,
-            description="The code or password as it was entered. White space, punctuation and a digit's script count "
-            "for nothing, in a temporary password case neither; of the caller's own secret only white space around it.",
+            description="The code or password as it was entered. White space, punctuation, symbols and a digit's "
+            "script count for nothing, in a temporary password case neither; of the caller's own secret only white "
+            "space around it.",
             examples=["123456"],
         ),
     ]

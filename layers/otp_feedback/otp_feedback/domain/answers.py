@@ -66,24 +66,73 @@ REFUSALS = {
 }
 """What makes a text a refusal where it stands among its words."""
 
+ASKS_TO_STOP = {
+    "en": (
+        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, who is this, "
+        "who are you, fuck off"
+    ),
+    "ar": "توقف, إيقاف, قف, أوقف, أوقفوا",
+    "bg": "стоп, спрете, спри, отписване",
+    "bs": "prekini, prekinite, odjavi, odjava",
+    "ca": "atura, atureu, baixa",
+    "cs": "odhlásit, odhlaste, zastavit, přestaňte",
+    "da": "afmeld, stands",
+    "de": "stopp, stoppen, abmelden, abbestellen, beenden, aufhören",
+    "el": "διακοπή, σταμάτα, σταματήστε, διαγραφή",
+    "es": "parar, paren, basta, baja, salir, remover, deja de, dejen de, dejad de",
+    "et": "lõpeta, lõpetage, peata",
+    "fa": "توقف, بس کنید, قطع",
+    "fi": "lopeta, lopettakaa",
+    "fil": "itigil, tigil, ihinto",
+    "fr": "arrêter, arrêtez, arrête, désabonner, désabonnez, désinscrire, désinscrivez, stoppez",
+    "he": "עצור, עצרו, הסר, הסירו, הסרה, הפסיקו",
+    "hi": "बंद, रोको, रोकें, band karo",
+    "hr": "prekini, prekinite, odjavi, odjava",
+    "hu": "leiratkozás, leiratkozom, állj",
+    "id": "berhenti, hentikan",
+    "it": "disiscrivi, disiscrivetemi, cancella, cancellami, basta, smetti, smettete, smettetela",
+    "lt": "sustabdyti, nutraukti, atsisakyti",
+    "lv": "apturēt, pārtraukt, atteikties",
+    "ms": "berhenti, hentikan",
+    "nb": "avslutt, slutt, meld meg av",
+    "nl": "afmelden, uitschrijven, stoppen, schrijf me uit",
+    "pl": "wypisz, zatrzymaj, przestańcie, wyrejestruj",
+    "pt": "parar, pare, parem, sair, remover, descadastrar, deixe de, deixem de",
+    "ro": "dezabonare, dezabonați, opriți, oprește, încetați",
+    "ru": "стоп, отписаться, отписка, отпишите, отпиши, прекратите, прекрати, хватит",
+    "sk": "odhlásiť, odhláste, zastaviť, prestaňte",
+    "sl": "odjava, odjavi, prenehaj, prenehajte, ustavi",
+    "sr": "прекини, прекините, одјави, одјава, prekini, prekinite, odjavi, odjava",
+    "sv": "avsluta, avregistrera, sluta",
+    "tr": "durdur, durdurun, aboneliği, listeden",
+    "uk": "стоп, зупинити, зупиніть, відписатися, відпишіть, припиніть",
+    "vi": "dừng, ngừng, hủy đăng ký",
+}
+"""The same, of what asks for no more messages."""
+
 REFUSALS_WITHIN = {
     "ja": (
         "いいえ, いえ, いや, 違い, ちがい, 違う, ちがう, ない, ません, しないで, やめ, 拒否, 間違い, 詐欺, "
-        "キャンセル, ノー"
+        "キャンセル, ノー, 停止, 解除, 止め"
     ),
-    "ko": "아니, 아뇨, 안 했, 안했, 안 해, 안해, 싫, 말아, 하지 마, 하지마, 잘못, 취소, 거절, 거부, 사기, 노노",
-    "th": "ไม่, มิใช่, อย่า, ผิด, ยกเลิก, ปฏิเสธ, หลอกลวง",
-    "zh": "不, 没, 沒, 否, 别, 別, 未, 错, 錯, 取消, 拒绝, 拒絕, 诈骗, 詐騙, 骗, 騙",
+    "ko": (
+        "아니, 아뇨, 안 했, 안했, 안 해, 안해, 싫, 말아, 하지 마, 하지마, 잘못, 취소, 거절, 거부, 사기, 노노, 중지, "
+        "그만"
+    ),
+    "th": "ไม่, มิใช่, อย่า, ผิด, ยกเลิก, ปฏิเสธ, หลอกลวง, หยุด, เลิก",
+    "zh": "不, 没, 沒, 否, 别, 別, 未, 错, 錯, 取消, 拒绝, 拒絕, 诈骗, 詐騙, 骗, 騙, 停止, 退订, 退訂, 解除",
 }
 """The same for scripts that part no words: wherever it stands."""
 
 NO_REFUSALS = (
-    "no problem, no problems, no worries, no doubt, not a problem, not at all, why not, can't wait, kein problem, "
-    "keine sorge, no hay problema, sin problema, pas de problème, pas de souci, nessun problema, non c'è problema, "
+    "no problem, no problems, no worries, no doubt, not a problem, not at all, why not, can't wait, not bad, "
+    "not someone else, not anyone else, kein problem, nicht schlecht, keine sorge, no hay de qué, "
+    "no hay problema, sin problema, pas de problème, pas de souci, nessun problema, non c'è problema, "
     "sem problema, sem problemas, não há problema, geen probleem, ingen fara, inga problem, ikke noe problem, "
     "intet problem, nie ma problemu, bez problemu, žádný problém, není problém, nincs probléma, nicio problemă, "
-    "nu e nicio problemă, без проблем, нет проблем, нема проблем, sorun değil, sorun yok, tidak masalah, không sao, "
-    "không có gì, không vấn đề gì, ei ongelmaa, ei hätää, κανένα πρόβλημα, אין בעיה, لا مشكلة, مشکلی نیست"
+    "nu e nicio problemă, без проблем, нет проблем, нема проблем, sorun değil, sorun yok, tidak masalah, "
+    "không sao, không có gì, không vấn đề gì, ei ongelmaa, ei hätää, κανένα πρόβλημα, אין בעיה, لا مشكلة, "
+    "مشکلی نیست"
 )
 """What holds such a word and agrees all the same."""
 

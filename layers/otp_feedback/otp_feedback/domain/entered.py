@@ -10,10 +10,10 @@ from otp_feedback.domain.verification import Action
 def canonical(action: Action, entered: Secret) -> Secret | None:
     """The form of what was entered for an action; None where nothing is left of it.
 
-    A code is its decimal digits, in whatever script (Unicode's Nd); white space, punctuation and what cannot be seen
-    (Z, P, Cc, Cf) count for nothing, and anything else makes it wrong. A temporary password knows no case and no width
-    either. Of the caller's own secret only what surrounds it goes. What OTP Feedback makes is its own form, so each
-    secret still stands alone: no two of them share a form, and a guess has one.
+    A code is its decimal digits, in whatever script (Unicode's Nd). Only letters and numbers (L, N) count, so that
+    white space, punctuation, marks, symbols and what cannot be seen go; a letter makes it wrong. A temporary password
+    knows no case and no width either. Of the caller's own secret only what surrounds it goes. What OTP Feedback makes
+    is its own form, so each secret still stands alone: no two of them share a form, and a guess has one.
     """
     form = _FORMS[action](entered.reveal())
     return Secret(form) if form else None
@@ -35,9 +35,11 @@ def _password(text: str) -> str:
 
 
 def _counts_for_nothing(character: str) -> bool:
-    category = unicodedata.category(character)
-    return category[0] in "ZP" or category in {"Cc", "Cf"}
+    return unicodedata.category(character)[0] not in "LN" or character in _NO_LETTERS
 
+
+_NO_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u30fc\uff70")
+"""Letters by category alone: Hangul's fillers, which cannot be seen, and the hyphen key of a Japanese keyboard."""
 
 _FORMS: Mapping[Action, Callable[[str], str]] = {
     Action.CODE: _code,

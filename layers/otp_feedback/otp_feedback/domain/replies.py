@@ -90,7 +90,7 @@ def holds_keyword(body: str, keyword: str | None) -> bool:
 
 
 def refuses(body: str, language: str, keyword: str | None = None) -> bool:
-    """Whether what a message says of its own is a refusal, in the language of what it answers or in English.
+    """Whether what a message says of its own refuses or asks to stop, in the language of what it answers or in English.
 
     Other languages are left out: `ne` is a no in Czech and a yes in Korean.
 
@@ -109,7 +109,8 @@ def refuses(body: str, language: str, keyword: str | None = None) -> bool:
     if words == " n ":
         return True
     primary = language.partition("-")[0]
-    if any(f" {phrase} " in words for each in ("en", primary) for phrase in _phrases(answers.REFUSALS.get(each, ""))):
+    refusals = [said.get(each, "") for said in (answers.REFUSALS, answers.ASKS_TO_STOP) for each in ("en", primary)]
+    if any(f" {phrase} " in words for phrase in _phrases(",".join(refusals))):
         return True
     for phrase in _phrases(answers.NO_REFUSALS_WITHIN):
         words = words.replace(phrase, " ")

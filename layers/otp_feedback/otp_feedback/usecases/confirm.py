@@ -299,7 +299,7 @@ def _why_not_checked(
 
 
 def _nothing_entered() -> MalformedRequest:
-    return MalformedRequest("secret", "holds nothing but white space and punctuation")
+    return MalformedRequest("secret", "holds no letter and no digit")
 
 
 def _is_expected(current: Verification, expect: Expectation) -> bool:
