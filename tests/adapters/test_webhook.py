@@ -123,9 +123,10 @@ def test_a_long_message_is_taken_and_a_longer_body_refused():
 SID = "SM" + "a" * 32
 
 
-@pytest.mark.parametrize("name", ["AccountSid", "From", "MessageSid", "To"])
+@pytest.mark.parametrize("name", ["AccountSid", "Body", "From", "MessageSid", "OptOutType", "To"])
 def test_a_name_that_is_read_does_not_repeat(name: str):
-    form = [("AccountSid", ACCOUNT), ("From", "+4915112345678"), ("MessageSid", SID), ("To", "+14155550100")]
+    form = [("AccountSid", ACCOUNT), ("Body", "yes"), ("From", "+4915112345678"), ("MessageSid", SID)]
+    form += [("OptOutType", "STOP"), ("To", "+14155550100")]
     read(form, MESSAGE)
     for value in (dict(form)[name], "other", ""):
         with pytest.raises(MalformedRequest) as raised:

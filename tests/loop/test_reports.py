@@ -420,3 +420,14 @@ def test_a_test_recipients_report_that_could_not_be_settled_never_goes_to_twilio
     assert loop.rest_calls() == []
     assert feedback_of(loop, verification_id) == "none"
     assert "feedback_shard" not in loop.record(verification_id)
+
+
+def test_a_message_that_is_gone_at_twilio_keeps_no_other_report_from_it(loop: Loop):
+    """Twilio answered: three 404s are no outage."""
+    loop.fault("feedback", "status", status=404, times=3)
+    for _ in range(3):
+        started = loop.started()
+        loop.check(started.verification_id, loop.code(started.to))
+    started = loop.started()
+    loop.check(started.verification_id, loop.code(started.to))
+    assert loop.outcome(started.sid) == "confirmed"

@@ -79,7 +79,7 @@ class Count:
 def test_the_cap_counts_processes_that_send_but_one_message():
     count = Count()
     meters = [SpendMeter(count, cap=100) for _ in range(300)]  # type: ignore[arg-type]
-    assert sum(meter.take(HOUR_MS) == 0 for meter in meters) == 100
+    assert sum(meter.take(HOUR_MS, "w") == 0 for meter in meters) == 100
 
 
 @pytest.mark.parametrize("processes", [1, 3])
@@ -88,7 +88,7 @@ def test_a_busy_process_writes_once_in_five_seconds_and_overshoots_by_no_more_th
     meters = [SpendMeter(count, cap=1000) for _ in range(processes)]  # type: ignore[arg-type]
     sent = 0
     for step in range(60_000 // 10):
-        sent += sum(meter.take(HOUR_MS + step * 10) == 0 for meter in meters)
+        sent += sum(meter.take(HOUR_MS + step * 10, "w") == 0 for meter in meters)
     assert count.writes == processes * 60_000 // FRESH_MS
     a_process_in_five_seconds = FRESH_MS // 10
     assert 1000 <= sent <= 1000 + (processes - 1) * a_process_in_five_seconds
@@ -96,7 +96,35 @@ def test_a_busy_process_writes_once_in_five_seconds_and_overshoots_by_no_more_th
 
 def test_over_the_cap_the_wait_is_until_the_next_hour():
     meter = SpendMeter(Count(), cap=1)  # type: ignore[arg-type]
-    assert [meter.take(now) for now in (HOUR_MS, HOUR_MS + 1, HOUR_MS + 1001, 2 * HOUR_MS)] == [0, 3600, 3599, 0]
+    assert [meter.take(now, "w") for now in (HOUR_MS, HOUR_MS + 1, HOUR_MS + 1001, 2 * HOUR_MS)] == [0, 3600, 3599, 0]
+
+
+def test_only_the_request_that_was_counted_is_taken_off_and_everybody_learns_of_it():
+    count = Count()
+    meter, other = (SpendMeter(count, cap=2) for _ in range(2))  # type: ignore[arg-type]
+    assert meter.take(HOUR_MS, "first") == 0
+    meter.give_back("another")
+    meter.give_back("first")
+    meter.give_back("first")
+    assert meter.take(HOUR_MS + FRESH_MS, "second") == 0
+    assert count.sends == {HOUR_MS: 1}
+    assert other.take(HOUR_MS + FRESH_MS, "third") == 0
+    assert other.take(HOUR_MS + FRESH_MS, "fourth") > 0
+    other.give_back("fourth")
+    assert other.take(HOUR_MS + 2 * FRESH_MS, "fifth") > 0
+
+
+@pytest.mark.parametrize("fault", ["not_sent", "refused"])
+def test_what_provably_was_not_sent_uses_up_no_cap(fault: str):
+    """Credentials that Twilio refuses must lock out nobody; what Twilio refused to one stays counted."""
+    world = World()
+    world.cap = 2
+    for number in range(4):
+        world.twilio.fail("create_message", fault)
+        world.run(_starting(f"+49151000000{number}0"))
+        world.advance(60_000)
+    outcome = world.run(_starting("+4915100000090")).outcome
+    assert outcome == ("ok" if fault == "not_sent" else "too-many-messages")
 
 
 @pytest.mark.parametrize("crowd", ["AB", pytest.param("ABC", marks=pytest.mark.heavy)])

@@ -56,7 +56,7 @@ CallerSecret = Annotated[
 MessageSid = Annotated[
     str,
     Meta(
-        pattern=r"^(SM|MM)[0-9a-fA-F]{32}$(?!\n)",
+        pattern=r"^(SM|MM)[0-9a-f]{32}$(?!\n)",
         max_length=34,
         description="Twilio's SID of a message. Given to action `caller`, that message counts as sent and no other is.",
         examples=["SM0123456789abcdef0123456789abcdef"],

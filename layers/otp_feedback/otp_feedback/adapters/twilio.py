@@ -46,7 +46,7 @@ MAX_PAGES = 5
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
-MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 _PASSING_REFUSALS = {401: "credentials", 403: "credentials", 408: "timeout", 425: "too-early", 429: "throttled"}

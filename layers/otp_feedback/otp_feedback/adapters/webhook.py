@@ -187,11 +187,13 @@ def read(form: list[tuple[str, str]], known: Mapping[str, Field]) -> Webhook:
     MalformedRequest
         A name that is read stands in it more than once.
     """
+    names = [name for name, _ in form]
+    for name in (*known, "Body", "OptOutType"):
+        if names.count(name) > 1:
+            raise MalformedRequest(name, "must not repeat")
     signed, fields, ambiguous = joined(form), {}, set()
     for name, each in known.items():
         values = [value for other, value in form if other == name]
-        if len(values) > 1:
-            raise MalformedRequest(name, "must not repeat")
         told = [value if each.form.fullmatch(value) else "" for value in values]
         if told != each.signed.findall(signed):
             ambiguous.add(name)

@@ -33,6 +33,9 @@ REPORT_DEADLINE_S = 5.0
 
 BATCH = 200
 
+NOT_FOUND = "not-found"
+"""The word for a 404 that is left to the outbox."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reporting:
@@ -151,7 +154,7 @@ def _not_found(
 ) -> Reported:
     if inline:
         journal.count("FeedbackDeferred")
-        return Reported(Feedback.DUE, "not-found", code)
+        return Reported(Feedback.DUE, NOT_FOUND, code)
     if reporting.outcomes.note_not_found(again=verification.feedback_failures > 0):
         journal.count("FeedbackSuspended")
         return Reported(Feedback.DUE, "suspended", code)
@@ -198,7 +201,8 @@ def _report_inline(reporting: Reporting, verification: Verification, message: Me
     reporting.outcomes.add_up(journal, at_least=INLINE_BATCH)
     journal.note(feedback=reported.word, twilio_code=reported.code)
     if message.sid is not None:
-        breaker.record(failed=reported.feedback is Feedback.DUE, now=reporting.clock())
+        unanswered = reported.feedback is Feedback.DUE and reported.word != NOT_FOUND
+        breaker.record(failed=unanswered, now=reporting.clock())
     return reported.feedback
 
 

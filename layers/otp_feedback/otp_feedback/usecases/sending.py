@@ -252,7 +252,7 @@ def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, write
     if out.spend is None or draft.outgoing is None or recipient.last_confirmed_at is not None:
         return
     try:
-        wait_s = out.spend.take(out.clock())
+        wait_s = out.spend.take(out.clock(), writer)
     except Unavailable:
         _release_budgets(out, draft, writer)
         raise
@@ -276,6 +276,8 @@ def _wait_s(windows: Windows, current: Recipient, now: int) -> int:
 
 
 def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
+    if out.spend is not None:
+        out.spend.give_back(writer)
     if draft.limited:
         try:
             out.store.release_send(draft.recipient, writer)
@@ -480,11 +482,11 @@ def answer_again(message: Message, verification_id: str, now: int) -> Sent:
     Raises
     ------
     IdempotencyConflict
-        Whoever wrote it ended before Twilio was asked, or before anything came of it: only another key sends.
+        Twilio was never asked, or its answer got lost and no callback came since: only another key sends.
     Problem
         Twilio had refused it.
     """
-    if message.delivery is Delivery.SENDING and now >= message.sent_at + REQUEST_ENDS_MS:
+    if message.delivery < Delivery.REJECTED and now >= message.sent_at + REQUEST_ENDS_MS:
         raise IdempotencyConflict
     if message.delivery is Delivery.REJECTED:
         raise problem_for(message.error_code)

@@ -1,5 +1,8 @@
 """A cap on the messages that a stack sends in an hour: the backstop against a bill."""
 
+from contextlib import suppress
+
+from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.limits import HOUR_MS
 from otp_feedback.usecases.ports import Store
 
@@ -28,9 +31,17 @@ class SpendMeter:
         self._total = 0
         self._pending = 0
         self._read_at = 0
+        self._taken_by: str | None = None
 
-    def take(self, now: int) -> int:
+    def take(self, now: int, writer: str) -> int:
         """Count a message that is about to be sent; whole seconds until there may be one, 0 where it may go at once.
+
+        Parameters
+        ----------
+        now
+            Epoch milliseconds.
+        writer
+            The request that sends it, and may give it back.
 
         Raises
         ------
@@ -40,12 +51,25 @@ class SpendMeter:
         self._turn_to(now)
         if now - self._read_at >= FRESH_MS:
             self._add_up(now)
-            if self._total <= self._cap:
-                return 0
-        elif self._total + self._pending < self._cap:
+            taken = self._total <= self._cap
+        elif taken := self._total + self._pending < self._cap:
             self._pending += 1
-            return 0
-        return -(-(self._hour + HOUR_MS - now) // 1000)
+        self._taken_by = writer if taken else None
+        return 0 if taken else -(-(self._hour + HOUR_MS - now) // 1000)
+
+    def give_back(self, writer: str) -> None:
+        """Take a message off the count that this request took and that provably was not sent.
+
+        Where that cannot be written now it goes with the next addition, if this process makes one.
+        """
+        if self._taken_by != writer:
+            return
+        self._taken_by = None
+        self._pending -= 1
+        if self._pending < 0:
+            with suppress(Unavailable):
+                self._total = self._store.count_sends(self._hour, self._pending, self._ttl())
+                self._pending = 0
 
     def _turn_to(self, now: int) -> None:
         hour = now - now % HOUR_MS
@@ -54,7 +78,9 @@ class SpendMeter:
 
     def _add_up(self, now: int) -> None:
         """The message at hand is counted at once, so that a process that sends but one is counted too."""
-        ttl = (self._hour + HOUR_MS) // 1000 + KEPT_S
-        self._total = self._store.count_sends(self._hour, self._pending + 1, ttl)
+        self._total = self._store.count_sends(self._hour, self._pending + 1, self._ttl())
         self._pending = 0
         self._read_at = now
+
+    def _ttl(self) -> int:
+        return (self._hour + HOUR_MS) // 1000 + KEPT_S
