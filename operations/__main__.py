@@ -21,7 +21,7 @@ from operations.twilio import Addresses
 from operations.unlock import unlock
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.domain.errors import MalformedRequest
-from otp_feedback.domain.phone import PhoneNumber, parse_number
+from otp_feedback.domain.phone import PhoneNumber, parse_number, subscriber
 
 TWILIO_VARIABLE = "OTP_TWILIO_BASE_URL"
 
@@ -114,7 +114,8 @@ def _stack(options: argparse.Namespace) -> DeployedStack:
 def _number(options: argparse.Namespace, terminal: Terminal) -> PhoneNumber:
     text = options.number or terminal.ask("Phone number (+…)", "set NUMBER")
     try:
-        return parse_number(text, "NUMBER")
+        # A channel may show a number in its other form, in which nothing can be sent to it.
+        return parse_number(subscriber(text), "NUMBER")
     except MalformedRequest as error:
         raise OperationError(f"NUMBER {error.reason}.") from None
 

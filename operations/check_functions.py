@@ -64,6 +64,8 @@ def _faults(
         for variable, value in properties.get("Environment", {}).get("Variables", {}).items()
         if isinstance(value, dict) and value.get("Ref") in stack.parameters
     }
+    if (variable := "OTP_PUBLIC_BASE_URL") in properties.get("Environment", {}).get("Variables", {}):
+        expected[variable] = _public_base_url(stack)
     found = environment.get("Variables", {})
     differing = [name for name, value in sorted(expected.items()) if not _is_told(found.get(name), value)]
     if stack.text("KmsKeyArn") != running.get("KMSKeyArn", ""):
@@ -72,6 +74,12 @@ def _faults(
         differing.append("Architecture")
     if differing:
         yield failed(f"{function} runs with other settings than the stack's: {', '.join(differing)}", MEND)
+
+
+def _public_base_url(stack: DeployedStack) -> str:
+    """What the template makes of two parameters; empty where the functions read the API's own address elsewhere."""
+    domain = stack.text("CustomDomain")
+    return stack.text("PublicBaseUrl") or (f"https://{domain}" if domain else "")
 
 
 def _is_told(value: str | None, told: str) -> bool:

@@ -61,6 +61,11 @@ def destroy(clients: Clients, stack: DeployedStack, addresses: Addresses, termin
     """
     if stack.status.endswith("_IN_PROGRESS"):
         raise OperationError(f"The stack {stack.name} is {stack.status}: wait until that has ended.")
+    if stack.is_protected:
+        raise OperationError(
+            f"The termination protection of {stack.name} is on, and nothing was changed. Take it off first: aws "
+            f"cloudformation update-termination-protection --no-enable-termination-protection --stack-name {stack.name}"
+        )
     with ExitStack() as cleanup:
         account = _account(clients.secrets, stack, addresses) if extent.webhooks else None
         changes: list[Change] = []

@@ -28,12 +28,15 @@ class DeployedStack:
     ----------
     outputs, parameters
         As CloudFormation holds them, by name.
+    is_protected
+        Whether its termination protection is on.
     """
 
     name: str
     status: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
+    is_protected: bool = False
 
     @property
     def base_url(self) -> str:
@@ -112,7 +115,8 @@ def read_stack(cloudformation: "CloudFormationClient", name: str) -> DeployedSta
             "it is not one of OTP Feedback, or its deployment has not come to its end."
         )
     parameters = _table(described.get("Parameters", []), "ParameterKey", "ParameterValue")
-    return DeployedStack(name, described["StackStatus"], outputs, parameters)
+    is_protected = bool(described.get("EnableTerminationProtection"))
+    return DeployedStack(name, described["StackStatus"], outputs, parameters, is_protected)
 
 
 def _table(entries: Any, key: str, value: str) -> dict[str, str]:

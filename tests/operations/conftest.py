@@ -34,7 +34,7 @@ PARAMETERS = (
         "JwtIssuer",
     ),
     *("MessageIntervalSeconds", "HourlyLimit", "DailyLimit", "MaxAttempts", "AlarmEmail", "AlarmTopicArn"),
-    *("Architecture", "KmsKeyArn", "TableDeletionProtection"),
+    *("Architecture", "KmsKeyArn", "TableDeletionProtection", "PublicBaseUrl", "CustomDomain"),
     *("TwilioBaseUrl", "TwilioRegion", "TwilioEdge", "FallbackMessageUrl", "FallbackCallUrl"),
 )
 """What the commands read of a stack's parameters."""

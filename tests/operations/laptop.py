@@ -140,6 +140,7 @@ ROLE = {
 def function(name: str, parameters: set[str]) -> dict[str, Any]:
     """A function of the template with no code to speak of, and those of its variables that are these parameters."""
     variables = {key: value for key, value in environment(name).items() if set(references(value)) & parameters}
+    variables["OTP_PUBLIC_BASE_URL"] = ""  # what the template makes of the two parameters that this stack lacks
     return {
         "Type": "AWS::Lambda::Function",
         "Properties": {

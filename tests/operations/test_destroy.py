@@ -198,6 +198,17 @@ class Unwilling:
         raise self._error
 
 
+class Protected:
+    """CloudFormation as it tells of a stack with termination protection, which moto does not know."""
+
+    def __init__(self, cloudformation) -> None:
+        self._cloudformation = cloudformation
+
+    def describe_stacks(self, StackName: str):  # noqa: N803 - boto3's
+        [stack] = self._cloudformation.describe_stacks(StackName=StackName)["Stacks"]
+        return {"Stacks": [{**stack, "EnableTerminationProtection": True}]}
+
+
 @pytest.mark.parametrize(
     ("error", "words"),
     [
@@ -212,6 +223,17 @@ def test_what_cloudformation_does_not_delete_keeps_its_data(deploy, twilio, erro
     with pytest.raises(OperationError, match=words):
         destroy(clients, deployed.stack, deployed.reaches(twilio), Scripted("y"), Extent(data=True))
     assert has_table(deployed)
+
+
+def test_a_protected_stack_keeps_its_webhooks(connected, twilio):
+    deployed = connected()
+    before = addresses_of(twilio)
+    protected = read_stack(Protected(deployed.clients("cloudformation")), deployed.stack.name)  # type: ignore[arg-type]
+    clients = Clients(deployed.clients("cloudformation"), deployed.dynamodb, deployed.secrets)
+    with pytest.raises(OperationError, match="termination protection"):
+        destroy(clients, protected, deployed.reaches(twilio), Scripted("y"), Extent())
+    assert addresses_of(twilio) == before
+    assert exists(deployed)
 
 
 def test_the_command_without_anybody_to_ask(connected, twilio, capsys):

@@ -285,7 +285,10 @@ class Running:
     """Lambda, which tells one configuration of every function."""
 
     def __init__(self, **configuration):
-        self._configuration = {"Environment": {"Variables": {"OTP_TWILIO_BASE_URL": ELSEWHERE}}, **configuration}
+        self._configuration = {
+            "Environment": {"Variables": {"OTP_TWILIO_BASE_URL": ELSEWHERE, "OTP_PUBLIC_BASE_URL": ""}},
+            **configuration,
+        }
 
     def get_function_configuration(self, FunctionName):  # noqa: N803 - boto3's
         return self._configuration
@@ -350,6 +353,23 @@ class TestFunctions:
     def test_what_else_a_function_runs_with(self, found, running, parameters, named):
         findings = found(Running(**running), **parameters)
         assert len([text for level, text in findings if level is Level.FAILED and named in text]) == len(FUNCTIONS)
+
+    @pytest.mark.parametrize(
+        ("running", "parameters", "sound"),
+        [
+            ("", {}, True),
+            ("https://old.example.com", {}, False),
+            ("https://otp.example.com", {"PublicBaseUrl": "https://otp.example.com"}, True),
+            ("https://old.example.com", {"PublicBaseUrl": "https://otp.example.com"}, False),
+            ("https://otp.example.com", {"CustomDomain": "otp.example.com"}, True),
+            ("", {"CustomDomain": "otp.example.com"}, False),
+        ],
+    )
+    def test_the_address_that_functions_run_with(self, found, running, parameters, sound):
+        variables = {"OTP_TWILIO_BASE_URL": ELSEWHERE, "OTP_PUBLIC_BASE_URL": running}
+        findings = found(Running(Environment={"Variables": variables}), **parameters)
+        assert [level for level, _ in findings] == ([Level.PASSED] if sound else [Level.FAILED] * len(FUNCTIONS))
+        assert sound or all("OTP_PUBLIC_BASE_URL" in text for _, text in findings)
 
     @pytest.mark.parametrize("told", ["B?ckerei M?ller", "B??ckerei M??ller", "Bäckerei Müller"])
     def test_what_cloudformation_cannot_tell_is_no_difference(self, told):
