@@ -85,7 +85,10 @@ WRONG = [
     ("OTP_SENDER", "whatsapp:Acme"),
     ("OTP_SENDER", "Acme\nInc"),
     ("OTP_SENDER", "Äcme"),
+    ("OTP_SENDER", "+49015112345678"),
+    ("OTP_SENDER", "whatsapp:+49015112345678"),
     ("OTP_ALLOWED_SENDERS", f"+14155550101,{MARK}!"),
+    ("OTP_ALLOWED_SENDERS", "Acme,+14155550101,+54111512340026"),
     ("OTP_COUNTRIES", "DE,fr"),
     ("OTP_COUNTRIES", "DEU"),
     ("OTP_COUNTRIES", "DE,*"),
@@ -147,10 +150,16 @@ def test_what_is_wrong_is_named_and_not_shown(variable: str, value: str):
 
 
 @pytest.mark.parametrize(
-    "sender", ["+14155550100", "Acme", "Acme 24", "A", "MG" + "a" * 32, "whatsapp:+14155550100", "1A"]
+    "sender",
+    [
+        *("+14155550100", "Acme", "Acme 24", "A", "MG" + "a" * 32, "whatsapp:+14155550100", "1A"),
+        *("+5215512345678", "+541112340026", "+551162340027"),  # in the other form of two
+        *("+1415555", "+999123456789"),  # what may be no number is Twilio's to judge
+    ],
 )
 def test_senders_of_every_kind_are_taken(sender: str):
-    assert read(OTP_SENDER=sender).policy.sender == sender
+    policy = read(OTP_SENDER=sender, OTP_ALLOWED_SENDERS=sender).policy
+    assert (policy.sender, policy.allowed_senders) == (sender, {sender})
 
 
 def test_lists_are_read_with_spaces_around_their_commas():

@@ -11,6 +11,7 @@ from otp_feedback.domain.errors import MalformedRequest
 from otp_feedback.domain.phone import (
     PhoneNumber,
     is_fictional,
+    is_respelt,
     mask,
     number_at,
     parse_number,

@@ -541,6 +541,14 @@ def test_what_comes_long_after_the_expiry_answers_nothing(custom: Loop, kind: st
     assert answer["twiml"].endswith(REDIRECTS[kind])
 
 
+def test_what_comes_within_the_hour_after_the_expiry_is_reported(loop: Loop):
+    started = loop.started("reply")
+    loop.advance(600 + 3590)
+    loop.inbound("message", started.to, body="yes")
+    loop.report_due()
+    assert (status(loop, started), loop.outcome(started.sid)) == ("expired", "confirmed")
+
+
 def test_a_late_reply_that_names_its_message_is_reported_however_late(custom: Loop):
     loop = custom
     started = loop.started("reply")

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.limits import Limits, Windows
-from otp_feedback.domain.phone import is_fictional
+from otp_feedback.domain.phone import channel_and_number, is_fictional, is_respelt
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.replies import KEYWORD_LENGTH, is_keyword
 from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, choose_language, parse_templates
@@ -120,8 +120,8 @@ def _policy(read: "_Reader") -> Policy:
     )
     return Policy(
         app_name=read.text("OTP_APP_NAME") or "",
-        sender=read.matching("OTP_SENDER", _SENDER, _SENDER_RULE) or "",
-        allowed_senders=frozenset(read.items("OTP_ALLOWED_SENDERS", _SENDER, _SENDER_RULE)),
+        sender=_spelt("OTP_SENDER", read.matching("OTP_SENDER", _SENDER, _SENDER_RULE) or ""),
+        allowed_senders=_allowed_senders(read),
         code_digits=read.integer("OTP_CODE_DIGITS", 6, 6, 10),
         lifetime_s=read.integer("OTP_LIFETIME_S", 600, 60, 600),
         max_messages=read.integer("OTP_MAX_MESSAGES", 3, 1, 3),
@@ -138,6 +138,19 @@ def _policy(read: "_Reader") -> Policy:
         reply_keyword=read.keyword("OTP_REPLY_KEYWORD"),
         test_recipients=_test_recipients(read),
     )
+
+
+def _allowed_senders(read: "_Reader") -> frozenset[str]:
+    senders = read.items("OTP_ALLOWED_SENDERS", _SENDER, _SENDER_RULE)
+    return frozenset(_spelt("OTP_ALLOWED_SENDERS", sender) for sender in senders)
+
+
+def _spelt(name: str, sender: str) -> str:
+    """A sender, unless its number stands in a spelling that no webhook names it by: no reply would ever match."""
+    _, number = channel_and_number(sender)
+    if is_respelt(number):
+        raise ConfigurationError(name, "must hold no national prefix and no carrier code after a number's country code")
+    return sender
 
 
 def _language(read: "_Reader") -> str | None:

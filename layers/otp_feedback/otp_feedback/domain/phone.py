@@ -91,6 +91,17 @@ def parse_number(text: str, field: str = "to") -> PhoneNumber:
     return PhoneNumber(text, country_of(number))
 
 
+def is_respelt(e164: str) -> bool:
+    """Whether a possible number has another text in E.164, as with a national prefix after its country code."""
+    try:
+        number = phonenumbers.parse(e164, None)
+    except phonenumbers.NumberParseException:
+        return False
+    return phonenumbers.is_possible_number(number) and e164 != phonenumbers.format_number(
+        number, phonenumbers.PhoneNumberFormat.E164
+    )
+
+
 def recorded_number(e164: str) -> PhoneNumber:
     """A number that was accepted when its record was written, by whatever rules held then."""
     return PhoneNumber(e164, country_of(phonenumbers.parse(e164, None)))
