@@ -159,7 +159,7 @@ def test_what_is_wrong_is_named_and_not_shown(variable: str, value: str):
 )
 def test_senders_of_every_kind_are_taken(sender: str):
     policy = read(OTP_SENDER=sender, OTP_ALLOWED_SENDERS=sender).policy
-    assert (policy.sender, policy.allowed_senders) == (sender, {sender})
+    assert (policy.sender, policy.allowed_senders) == (sender, frozenset({sender}))
 
 
 def test_lists_are_read_with_spaces_around_their_commas():

@@ -11,7 +11,6 @@ from otp_feedback.domain.errors import MalformedRequest
 from otp_feedback.domain.phone import (
     PhoneNumber,
     is_fictional,
-    is_respelt,
     mask,
     number_at,
     parse_number,
