@@ -143,8 +143,9 @@ def test_a_function_ends_before_whoever_waits_for_it(function):
     assert resources("AWS::Lambda::Function")[function]["Timeout"] < waits
 
 
-def test_what_a_sending_request_has_not_sent_when_its_function_ends_is_never_sent():
-    assert resources("AWS::Lambda::Function")["SendOtpFunction"]["Timeout"] * 1000 == REQUEST_ENDS_MS
+@pytest.mark.parametrize("function", ["SendOtpFunction", "StartDirectlyFunction"])
+def test_what_a_sending_request_has_not_sent_when_its_function_ends_is_never_sent(function):
+    assert resources("AWS::Lambda::Function")[function]["Timeout"] * 1000 == REQUEST_ENDS_MS
 
 
 @pytest.mark.parametrize(
