@@ -134,6 +134,14 @@ def test_an_id_that_cannot_exist_is_unknown(verification_id: str):
         _ = there.verification_id
 
 
+def test_a_sid_has_one_spelling():
+    body = {"to": "+4915112345678", "action": "caller", "sid": "SM" + "a" * 32}
+    convert(body, StartBody)
+    with pytest.raises(MalformedRequest) as raised:
+        convert(body | {"sid": "SM" + "A" * 32}, StartBody)
+    assert raised.value.field == "sid"
+
+
 def test_a_form_keeps_blank_and_repeated_fields_in_their_order():
     body = base64.b64encode(b"b=2&a=&b=1&c=%C3%A9+%2B").decode()
     assert request(body=body, isBase64Encoded=True).form() == [("b", "2"), ("a", ""), ("b", "1"), ("c", "é +")]

@@ -184,6 +184,7 @@ def test_a_long_text_arrives_whole(bench):
         (answer(201, CREATED.replace(b"SM", b"MM")), Created("MM" + SID[2:])),
         (answer(201, b"{}"), SendUnknown()),
         (answer(201, b'{"sid": "SM123"}'), SendUnknown()),
+        (answer(201, b'{"sid": "SM%s"}' % (b"A" * 32)), SendUnknown()),
         (answer(201, b'{"sid": 7}'), SendUnknown()),
         (answer(201, b"<html>"), SendUnknown()),
         (answer(201, b"[" * 60_000), SendUnknown()),
