@@ -8,7 +8,8 @@ from otp_feedback.adapters.webhook import MESSAGE
 from otp_feedback.domain import errors
 
 _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^AC[0-9a-fA-F]{32}$(?!\n)")
-_FROM = text("The recipient.", "+4915112345678")
+_RECIPIENT = text("The recipient.", "+4915112345678")
+_FROM = text("The recipient; what is no number confirms nothing.", "+4915112345678")
 _TO = text("The sender that was used.", "+14155550100", rf"^({MESSAGE['To'].form.pattern})$(?!\n)")
 _REFUSALS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge)
 _PROBLEMS = (*_REFUSALS, errors.Unavailable)
@@ -24,7 +25,8 @@ def _form(required: Mapping[str, dict[str, Any]], optional: Mapping[str, dict[st
         "required": list(fields),
         "additionalProperties": {"type": "string"},
     }
-    return Body(FORM, schema, {"webhook": {name: each["examples"][0] for name, each in fields.items()}})
+    shown = fields | {name: each for name, each in optional.items() if name == "From"}
+    return Body(FORM, schema, {"webhook": {name: each["examples"][0] for name, each in shown.items()}})
 
 
 def _twiml(description: str, **verbs: str) -> Answer:
@@ -57,7 +59,7 @@ WEBHOOKS = (
             {
                 "ErrorCode": text("Why it failed.", "30003"),
                 "From": text("The sender that was used.", "+14155550100"),
-                "To": _FROM,
+                "To": _RECIPIENT,
             },
         ),
         parameters=(
@@ -102,10 +104,10 @@ WEBHOOKS = (
         body=_form(
             {
                 "MessageSid": text("The inbound message.", "SM" + "1" * 32, r"^(SM|MM)[0-9a-f]{32}$(?!\n)"),
-                "From": _FROM,
                 "To": _TO,
             },
             {
+                "From": _FROM,
                 "Body": text("The text.", "YES"),
                 "OriginalRepliedMessageSid": text("The message it answers, where the channel tells.", EXAMPLE_SID),
                 "OptOutType": text("What Twilio took it for.", "STOP"),
@@ -134,8 +136,8 @@ WEBHOOKS = (
         ),
         problems=_REFUSALS,
         body=_form(
-            {"CallSid": text("The call.", "CA" + "1" * 32, r"^CA[0-9a-f]{32}$(?!\n)"), "From": _FROM, "To": _TO},
-            {"CallStatus": text("Where the call stands.", "ringing")},
+            {"CallSid": text("The call.", "CA" + "1" * 32, r"^CA[0-9a-f]{32}$(?!\n)"), "To": _TO},
+            {"From": _FROM, "CallStatus": text("Where the call stands.", "ringing")},
         ),
     ),
 )

@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from local.aws import ACCOUNT_SID
+from tests.events.conformance import Document
 from tests.loop.driver import Loop, Started, fresh_number, problem_of
 
 MARK = "ZqXw7Lp"
@@ -382,3 +383,15 @@ def test_a_signed_reply_without_its_fields_is_malformed(loop: Loop, path: str, f
         response = loop.webhook(path, fields)
     assert (problem_of(response), response.json()["field"]) == ("malformed-request", wanted)
     assert NUMBER not in response.text
+
+
+@pytest.mark.parametrize("path", WEBHOOKS)
+def test_the_document_requires_of_a_webhook_what_is_refused_without_it(loop: Loop, path: str):
+    (content,) = Document().operations()["POST", path]["requestBody"]["content"].values()
+    target, _ = webhook_of(path, loop.started("reply"))
+    shown = dict(content["examples"]["webhook"]["value"])
+    ours = shown | {"AccountSid": ACCOUNT_SID}
+    assert loop.webhook(target, ours).is_success
+    for name in shown.keys() - {"AccountSid"}:
+        response = loop.webhook(target, {other: value for other, value in ours.items() if other != name})
+        assert response.is_success is (name not in content["schema"]["required"]), name
