@@ -11,6 +11,7 @@ from otp_feedback.domain.errors import MalformedRequest
 from otp_feedback.domain.phone import (
     PhoneNumber,
     is_fictional,
+    is_respelt,
     mask,
     number_at,
     parse_number,
@@ -137,6 +138,7 @@ def test_two_accepted_texts_that_format_alike_are_equal(text: str):
     except MalformedRequest:
         return
     assert number.e164 == text == formatted(text)
+    assert not is_respelt(text)
 
 
 @pytest.mark.parametrize(
