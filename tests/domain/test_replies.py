@@ -17,6 +17,12 @@ from otp_feedback.domain.replies import (
 )
 from otp_feedback.domain.texts import ACTIONS, languages
 
+
+def phrases(text: str) -> list[str]:
+    """The phrases of a list of answers."""
+    return [phrase.strip() for phrase in text.split(",")]
+
+
 OPT_OUTS = ["stop", "unsubscribe", "end", "quit", "stopall", "stop all", "cancel", "revoke", "optout", "opt out"]
 OTHERS = ["help", "info", "start", "unstop"]
 """What Twilio answers by itself, or takes for opting in."""
@@ -94,7 +100,7 @@ def test_a_word_that_is_for_twilio_is_recognised_as_it_is_typed(word: str, aroun
         assert opts_out(f"{around}{typed}{around}")
 
 
-@pytest.mark.parametrize("body", ["", "yes", "stop it", "please stop", "nonstop", "endless", "started", "helpful"])
+@pytest.mark.parametrize("body", ["", "yes", "please", "stop it", "nonstop", "endless", "started", "helpful"])
 def test_other_texts_do_not_opt_out(body: str):
     assert not opts_out(body)
 
@@ -280,6 +286,7 @@ def test_the_keyword_is_no_refusal_whatever_it_means():
     assert not refuses("No, please", "en", "NO")
     assert refuses("not NO", "en", "no")
     assert why_no_answer("Basta!", "basta") is None
+    assert why_no_answer("Basta, grazie", "basta") is None
     assert why_no_answer("Basta!", "yes") == "opt-out"
 
 
@@ -319,9 +326,23 @@ def test_who_asks_to_stop_says_no_yes_however_the_request_is_worded(language: st
     assert why_no_answer(body, None) is not None or refuses(body, language)
 
 
-def test_each_language_in_which_we_ask_for_a_reply_has_words_to_stop():
+@pytest.mark.parametrize("courtesy", phrases(answers.COURTESIES))
+def test_a_request_to_stop_is_one_however_politely(courtesy: str):
+    for asked in ("STOP", "opt out", *phrases(answers.STOPS)):
+        for body in (f"{asked}, {courtesy}!", f"{courtesy} {asked} {courtesy}"):
+            assert opts_out(body)
+            assert why_no_answer(body, "yes") == "opt-out"
+
+
+@pytest.mark.parametrize("asked", phrases(answers.STOPS))
+def test_a_request_to_stop_is_no_yes_within_other_words_of_its_language(asked: str):
+    known = answers.REFUSALS.keys() | answers.REFUSALS_WITHIN.keys() | answers.ASKS_TO_STOP.keys()
+    assert any(refuses(f"Zzz {asked} zzz", language) for language in known)
+
+
+def test_each_language_of_a_text_has_words_to_stop():
     told = answers.ASKS_TO_STOP.keys() | answers.REFUSALS_WITHIN.keys()
-    assert {tag.partition("-")[0] for tag in languages("reply")} <= told | {"af", "is"}
+    assert {tag.partition("-")[0] for action in ACTIONS for tag in languages(action)} <= told
 
 
 @given(st.text(max_size=50))

@@ -439,6 +439,9 @@ NOTHING_SAID = [
     "👎",
     "",
     "Abmelden",
+    "Bitte abmelden",
+    "Ich möchte mich abmelden",
+    "Please unsubscribe me",
 ]
 
 

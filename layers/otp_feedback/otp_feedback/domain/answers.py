@@ -68,9 +68,10 @@ REFUSALS = {
 
 ASKS_TO_STOP = {
     "en": (
-        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, who is this, "
+        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, end, stopall, who is this, "
         "who are you, fuck off"
     ),
+    "af": "hou op, teken uit, staak",
     "ar": "توقف, إيقاف, قف, أوقف, أوقفوا",
     "bg": "стоп, спрете, спри, отписване",
     "bs": "prekini, prekinite, odjavi, odjava",
@@ -84,17 +85,18 @@ ASKS_TO_STOP = {
     "fa": "توقف, بس کنید, قطع",
     "fi": "lopeta, lopettakaa",
     "fil": "itigil, tigil, ihinto",
-    "fr": "arrêter, arrêtez, arrête, désabonner, désabonnez, désinscrire, désinscrivez, stoppez",
+    "fr": "arrêter, arrêtez, arrête, désabonner, désabonnez, désinscrire, désinscrivez, stoppez, arrêt",
     "he": "עצור, עצרו, הסר, הסירו, הסרה, הפסיקו",
     "hi": "बंद, रोको, रोकें, band karo",
     "hr": "prekini, prekinite, odjavi, odjava",
     "hu": "leiratkozás, leiratkozom, állj",
     "id": "berhenti, hentikan",
+    "is": "hættu, hættið, afskrá",
     "it": "disiscrivi, disiscrivetemi, cancella, cancellami, basta, smetti, smettete, smettetela",
     "lt": "sustabdyti, nutraukti, atsisakyti",
     "lv": "apturēt, pārtraukt, atteikties",
     "ms": "berhenti, hentikan",
-    "nb": "avslutt, slutt, meld meg av",
+    "nb": "avslutt, slutt, stopp, stans, meld meg av",
     "nl": "afmelden, uitschrijven, stoppen, schrijf me uit",
     "pl": "wypisz, zatrzymaj, przestańcie, wyrejestruj",
     "pt": "parar, pare, parem, sair, remover, descadastrar, deixe de, deixem de",
@@ -103,10 +105,11 @@ ASKS_TO_STOP = {
     "sk": "odhlásiť, odhláste, zastaviť, prestaňte",
     "sl": "odjava, odjavi, prenehaj, prenehajte, ustavi",
     "sr": "прекини, прекините, одјави, одјава, prekini, prekinite, odjavi, odjava",
-    "sv": "avsluta, avregistrera, sluta",
+    "sv": "avsluta, avregistrera, sluta, stopp, stoppa",
     "tr": "durdur, durdurun, aboneliği, listeden",
     "uk": "стоп, зупинити, зупиніть, відписатися, відпишіть, припиніть",
     "vi": "dừng, ngừng, hủy đăng ký",
+    "zh": "td",
 }
 """The same, of what asks for no more messages."""
 
@@ -150,10 +153,10 @@ YESES = (
 
 COURTESIES = (
     "please, pls, thanks, thank you, por favor, s'il vous plaît, s'il te plaît, svp, per favore, per piacere, "
-    "alstublieft, alsjeblieft, bitte, vielen dank, danke, gracias, muchas gracias, merci, merci beaucoup, obrigado, "
-    "obrigada, grazie, tack, takk, tak, kiitos, prosím, proszę, dziękuję, köszönöm, kérem, mulțumesc, vă rog, "
-    "пожалуйста, спасибо, будь ласка, дякую, lütfen, teşekkürler, terima kasih, tolong, cảm ơn, ευχαριστώ, παρακαλώ, "
-    "תודה, בבקשה, شكرا, من فضلك, لطفا, ممنون, お願いします, ありがとう, 谢谢, 謝謝, 감사합니다"
+    "alstublieft, alsjeblieft, aub, bedankt, dank je, bitte, vielen dank, danke, gracias, muchas gracias, merci, "
+    "merci beaucoup, obrigado, obrigada, grazie, tack, takk, tak, kiitos, prosím, proszę, dziękuję, köszönöm, kérem, "
+    "mulțumesc, vă rog, пожалуйста, спасибо, будь ласка, дякую, lütfen, teşekkürler, terima kasih, tolong, cảm ơn, "
+    "ευχαριστώ, παρακαλώ, תודה, בבקשה, شكرا, من فضلك, لطفا, ممنون, お願いします, ありがとう, 谢谢, 謝謝, 감사합니다"
 )
 """What may stand beside a keyword and counts as one word, however many it has."""
 
@@ -165,7 +168,7 @@ STOPS = (
     "отписка, зупинити, відписатися, berhenti, dừng, hủy, διακοπή, σταμάτα, עצור, הסר, הסרה, توقف, إيقاف, قف, إلغاء, "
     "لغو, 停止, 配信停止, 解除, 退订, 退訂, 取消, td, 수신거부, 중지, 그만, 거부"
 )
-"""Requests to stop beside the words that Twilio acts on by itself: the whole of a text."""
+"""Requests to stop beside the words that Twilio acts on by itself: the whole of a text, courtesies aside."""
 
 REACTIONS = (
     "liked, loved, disliked, laughed at, emphasized, emphasised, questioned, reacted, removed, le gustó, "

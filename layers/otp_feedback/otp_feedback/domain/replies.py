@@ -49,7 +49,7 @@ def why_no_answer(body: str, keyword: str | None) -> str | None:
     Phones write reactions and automatic answers in their own language, so these are judged in all of them.
     """
     own, _ = _parted(body)
-    if opts_out(body) and (keyword is None or _words(own) != _words(keyword)):
+    if opts_out(body) and (keyword is None or _asked(own) != _asked(keyword)):
         return "opt-out"
     if not holds_keyword(body, keyword):
         return "reaction" if is_reaction(body) else "no-keyword"
@@ -61,9 +61,12 @@ def why_no_answer(body: str, keyword: str | None) -> str | None:
 
 
 def opts_out(body: str) -> bool:
-    """Whether a message, or what it says beside quotations, is a word that Twilio takes for opting out or means it."""
+    """Whether a message, or what it says beside quotations, is a word that Twilio takes for opting out or means it.
+
+    However politely: courtesies count for nothing. Within other words such a request is a refusal.
+    """
     own, _ = _parted(body)
-    asks = {text.strip() for text in (_words(body), _words(own))}
+    asks = {_asked(body), _asked(own)}
     return not asks.isdisjoint(CONTROL_WORDS) or not asks.isdisjoint(_phrases(answers.STOPS))
 
 
@@ -149,6 +152,10 @@ def is_automatic(body: str) -> bool:
     phrases = (*_phrases(answers.DRIVING), *_phrases(answers.AUTOMATIC))
     within = (*_phrases(answers.DRIVING_WITHIN), *_phrases(answers.AUTOMATIC_WITHIN))
     return any(f" {phrase} " in words for phrase in phrases) or any(phrase in words for phrase in within)
+
+
+def _asked(text: str) -> str:
+    return _without(_words(text), _phrases(answers.COURTESIES)).strip()
 
 
 def _parted(body: str) -> tuple[str, str]:
