@@ -272,7 +272,8 @@ def test_there_are_refusals_in_every_language_of_a_text():
 
 
 @pytest.mark.parametrize(
-    ("body", "language"), [("ne", "ko"), ("nein", "fr"), ("не", "de"), ("en", "sv"), ("pas", "en")]
+    ("body", "language"),
+    [("ne", "ko"), ("nein", "fr"), ("не", "de"), ("en", "sv"), ("pas", "en"), ("mere end gerne", "da")],
 )
 def test_a_word_of_another_language_is_no_refusal(body: str, language: str):
     assert not refuses(body, language)

@@ -68,7 +68,7 @@ REFUSALS = {
 
 ASKS_TO_STOP = {
     "en": (
-        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, end, stopall, who is this, "
+        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, stopall, who is this, "
         "who are you, fuck off"
     ),
     "af": "hou op, teken uit, staak",
