@@ -14,14 +14,13 @@ from operations.connect import Wishes, connect
 from operations.doctor import diagnose
 from operations.erase import erase
 from operations.errors import OperationError
+from operations.number import NamedNumber, read_number
 from operations.rotate_keys import drop_previous_token, remove_old_keys, rotate_auth_token, rotate_mac_key, today_utc
 from operations.stack import DeployedStack, read_stack
 from operations.terminal import Console, Terminal
 from operations.twilio import Addresses
 from operations.unlock import unlock
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.domain.errors import MalformedRequest
-from otp_feedback.domain.phone import PhoneNumber, parse_number, subscriber
 
 TWILIO_VARIABLE = "OTP_TWILIO_BASE_URL"
 
@@ -90,7 +89,7 @@ def _rotate_keys(options: argparse.Namespace, terminal: Terminal, environ: Envir
 
 def _unlock(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
     stack, number = _stack(options), _number(options, terminal)
-    return unlock(_client("dynamodb"), _client("secretsmanager"), stack, number, terminal, now_ms())
+    return unlock(_client("dynamodb"), _client("secretsmanager"), stack, number.kept, terminal, now_ms())
 
 
 def _erase(options: argparse.Namespace, terminal: Terminal, _environ: Environ) -> int:
@@ -111,13 +110,12 @@ def _stack(options: argparse.Namespace) -> DeployedStack:
     return read_stack(_client("cloudformation"), options.stack)
 
 
-def _number(options: argparse.Namespace, terminal: Terminal) -> PhoneNumber:
+def _number(options: argparse.Namespace, terminal: Terminal) -> NamedNumber:
     text = options.number or terminal.ask("Phone number (+…)", "set NUMBER")
-    try:
-        # A channel may show a number in its other form, in which nothing can be sent to it.
-        return parse_number(subscriber(text), "NUMBER")
-    except MalformedRequest as error:
-        raise OperationError(f"NUMBER {error.reason}.") from None
+    number = read_number(text)
+    if number.kept.e164 != text:
+        terminal.say(f"This is another spelling of {number.kept.masked}, under which its budgets are kept.")
+    return number
 
 
 def _client(service: str) -> Any:

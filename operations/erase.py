@@ -8,14 +8,15 @@ from botocore.exceptions import ClientError
 
 from operations.aws import explained
 from operations.errors import OperationError
+from operations.number import NamedNumber
 from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
 from otp_feedback.adapters.records import Item, plain, read_verification, recipient_key, typed
-from otp_feedback.domain.phone import PhoneNumber, spellings
+from otp_feedback.domain.secret import Keys
 from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.reply import NOTHING
-from otp_feedback.usecases.sending import recipient_id, replied_to
+from otp_feedback.usecases.sending import replied_to
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -30,14 +31,14 @@ class Holdings:
     ----------
     verifications
         Its verifications.
-    recipient
-        Its budgets; None where there are none.
+    recipients
+        Its budgets, by their keys: one item, and more where an earlier version kept one for each spelling.
     replies
         The keys of inbound messages and calls, and which of its verifications each was put to.
     """
 
     verifications: tuple[Verification, ...]
-    recipient: Item | None
+    recipients: Mapping[str, Item]
     replies: Mapping[str, str]
 
     @property
@@ -60,7 +61,7 @@ def erase(
     dynamodb: "DynamoDBClient",
     secrets: "SecretsManagerClient",
     stack: DeployedStack,
-    number: PhoneNumber,
+    number: NamedNumber,
     terminal: Terminal,
     *,
     force: bool = False,
@@ -79,11 +80,11 @@ def erase(
     OperationError
         Nothing was erased: a report is due, or something did not answer.
     """
-    recipient = recipient_key(recipient_id(keys_of(read_secret(secrets, stack.secret_arn)), number.e164))
+    keys = keys_of(read_secret(secrets, stack.secret_arn))
     with explained():
-        found = find(dynamodb, stack.table, number.e164, recipient)
+        found = find(dynamodb, stack.table, number.spellings, keys)
         _tell(found, terminal)
-        if not found.verifications and found.recipient is None and not found.replies:
+        if not (found.verifications or found.recipients or found.replies):
             return 0
         if found.due and not force:
             raise OperationError(
@@ -93,21 +94,33 @@ def erase(
         if not terminal.agrees("Erase?"):
             terminal.say("Nothing was erased.")
             return 0
-        return _delete(dynamodb, stack, found, recipient, terminal)
+        return _delete(dynamodb, stack, found, terminal)
 
 
-def find(dynamodb: "DynamoDBClient", table: str, e164: str, recipient: str) -> Holdings:
+def find(dynamodb: "DynamoDBClient", table: str, spellings: tuple[str, ...], keys: Keys) -> Holdings:
     """Look through the whole table, which reads each item once, and once more where the number was asked to reply."""
-    forms = {f":to{index}": form for index, form in enumerate(spellings(e164))}
+    forms = {f":to{index}": form for index, form in enumerate(spellings)}
     condition = f"begins_with(pk, :kind) AND #to IN ({', '.join(forms)})"
     scanned = _scan(dynamodb, table, condition, {":kind": "V#", **forms}, {"#to": "to"})
     verifications = tuple(read_verification(item) for item in scanned)
-    budgets = dynamodb.get_item(TableName=table, Key=typed({"pk": recipient}), ConsistentRead=True).get("Item")
-    awaited = {v.verification_id for v in verifications if v.action is Action.REPLY} | set(_replied_to(budgets))
+    recipients = dict(_recipients(dynamodb, table, spellings, keys))
+    awaited = {v.verification_id for v in verifications if v.action is Action.REPLY}
+    awaited.update(*map(_replied_to, recipients.values()))
     if not awaited:
-        return Holdings(verifications, budgets, {})
+        return Holdings(verifications, recipients, {})
     bindings = map(plain, _scan(dynamodb, table, "begins_with(pk, :kind)", {":kind": "I#"}, {}))
-    return Holdings(verifications, budgets, {each["pk"]: each["v"] for each in bindings if each["v"] in awaited})
+    return Holdings(verifications, recipients, {each["pk"]: each["v"] for each in bindings if each["v"] in awaited})
+
+
+def _recipients(
+    dynamodb: "DynamoDBClient", table: str, spellings: tuple[str, ...], keys: Keys
+) -> Iterator[tuple[str, Item]]:
+    """What is kept under each spelling itself, and not under the subscriber's one form alone, as it was not always."""
+    for spelling in spellings:
+        key = recipient_key(keys.index("recipient", spelling))
+        item = dynamodb.get_item(TableName=table, Key=typed({"pk": key}), ConsistentRead=True).get("Item")
+        if item is not None:
+            yield key, item
 
 
 def _scan(
@@ -125,35 +138,31 @@ def _scan(
         yield from page["Items"]
 
 
-def _replied_to(budgets: Item | None) -> Iterator[str]:
+def _replied_to(budgets: Item) -> Iterator[str]:
     """The verifications of the last sends that awaited a reply, those whose records are gone by now included."""
-    holders = [value["S"] for name, value in (budgets or {}).items() if name.startswith("v") and "S" in value]
+    holders = [value["S"] for name, value in budgets.items() if name.startswith("v") and "S" in value]
     yield from filter(None, map(replied_to, holders))
 
 
 def _tell(found: Holdings, terminal: Terminal) -> None:
     terminal.say(f"{len(found.verifications)} verifications, {found.due} of them with a report to Twilio that is due")
-    terminal.say(f"{int(found.recipient is not None)} recipient with its budgets")
+    terminal.say(f"{len(found.recipients)} recipients with their budgets")
     terminal.say(f"{len(found.replies)} inbound messages and calls")
 
 
-def _delete(
-    dynamodb: "DynamoDBClient", stack: DeployedStack, found: Holdings, recipient: str, terminal: Terminal
-) -> int:
+def _delete(dynamodb: "DynamoDBClient", stack: DeployedStack, found: Holdings, terminal: Terminal) -> int:
     """Verifications first: while one stays, its inbound messages stay bound to it and the recipient to its limits."""
     kept = {v.verification_id for v in found.verifications if not _delete_verification(dynamodb, stack.table, v)}
     replies = [key for key, verification_id in found.replies.items() if verification_id not in kept]
     _cut_off(dynamodb, stack.table, replies)
-    gone = not kept and (
-        found.recipient is None or _delete_recipient(dynamodb, stack.table, recipient, found.recipient)
-    )
+    gone = not kept and all(_delete_recipient(dynamodb, stack.table, *each) for each in found.recipients.items())
     terminal.say()
     terminal.say(f"Erased: {len(found.verifications) - len(kept)} verifications.")
     terminal.say(f"Cut off: {len(replies)} inbound messages and calls.")
     if not gone:
         terminal.say("Something was written for the number meanwhile, and stays with its budgets: erase again.")
         return 1
-    if found.recipient is not None:
+    if found.recipients:
         terminal.say("Erased: the recipient with its budgets.")
     _tell_what_remains(stack, found.sids, terminal)
     return 0

@@ -6,7 +6,9 @@ from operations import aws
 from operations.__main__ import main
 from operations.erase import erase
 from operations.errors import OperationError
-from otp_feedback.domain.phone import parse_number
+from operations.number import read_number
+from operations.secret import keys_of, read_secret
+from otp_feedback.adapters.records import recipient_key
 from tests.loop.driver import fresh_number
 from tests.operations.laptop import NAME
 from tests.operations.terminals import Scripted
@@ -26,7 +28,7 @@ def run(laptop, aws_clients):
     def run(number, *answers, **wishes):
         terminal = Scripted(*answers)
         dynamodb, secrets = aws_clients
-        status = erase(dynamodb, secrets, laptop.deployed, parse_number(number), terminal, **wishes)
+        status = erase(dynamodb, secrets, laptop.deployed, read_number(number), terminal, **wishes)
         assert not terminal.unused
         assert number not in terminal.text
         return status, terminal.text
@@ -82,6 +84,36 @@ def test_a_subscriber_with_two_forms_is_erased_under_either(loop, run, asked):
     assert status == 0
     assert "2 verifications" in text
     assert loop.scan() == {}
+
+
+@pytest.mark.parametrize(
+    ("stored", "asked"),
+    [
+        ("+541112345678", "+5491112345678"),
+        ("+5491112345678", "+541112345678"),
+        ("+551187654321", "+5511987654321"),
+        ("+5215512345678", "+525512345678"),
+        ("+49015112345678", "+49015112345678"),
+        ("+15550100", "+15550100"),
+    ],
+)
+def test_what_was_kept_under_the_number_as_it_was_written_goes_too(loop, laptop, run, aws_clients, stored, asked):
+    """Earlier versions took more spellings, and kept a recipient for each."""
+    dynamodb, secrets = aws_clients
+    started = loop.started("reply")
+    inbound = loop.inbound("message", started.to, body="yes")
+    loop.report_due()
+    table, old, new = loop.stack.table_name, f"V#{started.verification_id}", {"to": {"S": stored}}
+    dynamodb.put_item(TableName=table, Item={**loop.scan()[old], "pk": {"S": old}, **new})
+    [recipient] = [key for key in loop.scan() if key.startswith("R#")]
+    key = recipient_key(keys_of(read_secret(secrets, laptop.deployed.secret_arn)).index("recipient", stored))
+    dynamodb.put_item(TableName=table, Item={**loop.scan()[recipient], "pk": {"S": key}})
+    dynamodb.delete_item(TableName=table, Key={"pk": {"S": recipient}})
+    status, text = run(asked, "y")
+    assert status == 0
+    assert "1 recipients with their budgets" in text
+    assert stored not in text
+    assert [key for key in loop.scan() if key[0] != "L"] == [f"I#{inbound['sid']}"]
 
 
 def test_it_says_what_remains_elsewhere(loop, run):

@@ -81,13 +81,27 @@ def test_a_number_that_nothing_was_sent_to_gets_no_record(deployed, store, recip
 
 @pytest.mark.parametrize(
     "number",
-    ["4915112345678", "+49 151 1234567", "tel:+4915112345678", "+49151123456789012", "x", "+49015112345678"],
+    ["4915112345678", "+49 151 1234567", "tel:+4915112345678", "+49151123456789012", "x", "+99912345678"],
 )
-def test_a_number_is_taken_in_one_form_only(deployed, capsys, number):
+def test_what_is_no_number_in_e164_is_refused(deployed, capsys, number):
     assert main(["unlock", "--stack", deployed.stack.name, "--number", number]) == 1
     error = capsys.readouterr().err
     assert "NUMBER must" in error
     assert number not in error
+
+
+@pytest.mark.parametrize(
+    ("kept", "typed"), [("+4915112345678", "+49015112345678"), ("+525512345678", "+5215512345678")]
+)
+def test_a_number_is_taken_in_the_spelling_that_somebody_was_shown(deployed, store, capsys, kept, typed):
+    key = recipient_id(Keys.derive(ROOT), kept)
+    store.add_failure(key)
+    assert main(["unlock", "--stack", deployed.stack.name, "--number", typed]) == 0
+    assert store.read_recipient(key).failures == 0
+    output = capsys.readouterr().out
+    assert f"another spelling of {parse_number(kept).masked}" in output
+    assert kept not in output
+    assert typed not in output
 
 
 def test_the_command(deployed, store, recipient, capsys):
