@@ -8,9 +8,9 @@ from operations.aws import explained
 from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
-from otp_feedback.adapters.records import read_recipient, recipient_key, typed
+from otp_feedback.adapters.aws.items import read_recipient, recipient_key, typed
 from otp_feedback.domain.phone import PhoneNumber
-from otp_feedback.usecases.ports import Recipient
+from otp_feedback.domain.recipient import Recipient
 from otp_feedback.usecases.sending import recipient_id
 
 if TYPE_CHECKING:

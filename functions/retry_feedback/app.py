@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from otp_feedback.adapters import aws
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.secret import SecretVault
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import RequestJournal, make_logger
 from otp_feedback.adapters.parallel import in_parallel
+from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
-from otp_feedback.adapters.vault import SecretVault
+from otp_feedback.adapters.twilio.client import TwilioClient, api_base_url
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.usecases.report import REPORT_DEADLINE_S, Reporting, Run, retry_due_reports
 
@@ -35,13 +35,13 @@ def make_handler(
     settings = Settings.from_environ(environ, needs=())
     invocation = Invocation()
     vault = SecretVault(
-        aws.client("secretsmanager"),
+        clients.client("secretsmanager"),
         settings.secret_arn,
         emulated=settings.twilio_is_emulated,
         time_left=invocation.time_left_s,
     )
     reporting = Reporting(
-        store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
+        store=DynamoDBStore(clients.client("dynamodb"), settings.table, invocation.time_left_s),
         twilio=TwilioClient(
             vault.credentials,
             api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),

@@ -14,7 +14,7 @@ from twilio.request_validator import RequestValidator
 from local.aws import AUTH_TOKEN
 from local.fixtures.files import EVENTS
 from local.fixtures.payloads import BASE_URL
-from otp_feedback.adapters.signature import sign, signature_is_valid
+from otp_feedback.adapters.twilio.signature import sign, signature_is_valid
 
 VECTORS = Path(__file__).parents[2] / "../shared/twilio/twilio-signature-vectors.json"
 

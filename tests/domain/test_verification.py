@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from otp_feedback.domain.secret import Mac
+from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.verification import (
     Action,
     Feedback,

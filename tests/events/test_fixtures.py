@@ -21,8 +21,8 @@ from local.functions import ROOT
 from local.openapi.document import OPERATIONS
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters.problems import STATUS
-from otp_feedback.adapters.signature import signature_is_valid
+from otp_feedback.adapters.twilio.signature import signature_is_valid
+from otp_feedback.adapters.web.problems import STATUS
 from tests.events.conformance import Document
 from tests.events.conftest import Stages
 

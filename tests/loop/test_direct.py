@@ -15,7 +15,7 @@ from local.functions import ROOT, FunctionError
 from local.stack import LAPTOP
 from local.template import Route, Template
 from local.webhooks import signature
-from otp_feedback.domain.secret import encode_id
+from otp_feedback.domain.ids import encode_id
 from tests.events.conformance import Document
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, fresh_number, problem_of

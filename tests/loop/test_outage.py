@@ -15,7 +15,7 @@ from local.fixtures.payloads import BASE_URL
 from local.functions import ROOT
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters import aws
+from otp_feedback.adapters.aws import clients
 from tests.loop.driver import SENDER, Loop
 from tests.loop.test_reply import EMPTY, REJECTED, status
 
@@ -91,7 +91,7 @@ def answered(monkeypatch: pytest.MonkeyPatch, fixture: str, error: Exception) ->
         monkeypatch.setenv(name, value)
     lambda_context = Waiting()
     dead = Dead(error, lambda_context.seconds)
-    monkeypatch.setattr(aws, "client", lambda *_: dead)
+    monkeypatch.setattr(clients, "client", lambda *_: dead)
     spec = importlib.util.spec_from_file_location("outage_app", ROOT / "functions/confirm_action/app.py")
     assert spec is not None
     assert spec.loader is not None

@@ -17,13 +17,14 @@ from aws_lambda_powertools import Logger
 from local.aws import ROOT
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.journal import RequestJournal
-from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
 from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.outcomes import MOST_NOT_FOUND
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, State
 from otp_feedback.usecases.confirm import Inbound, check
 from otp_feedback.usecases.report import Reporting

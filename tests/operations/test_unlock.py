@@ -5,10 +5,10 @@ import pytest
 from operations.__main__ import main
 from operations.errors import OperationError
 from operations.unlock import unlock
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.domain.limits import Limits
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import parse_number
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.recipient import Limits
 from otp_feedback.usecases.ports import Refused
 from otp_feedback.usecases.sending import recipient_id
 from tests.operations.conftest import ROOT

@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, override
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import (
+from otp_feedback.adapters.aws.items import (
     Item,
     read_recipient,
     read_verification,
@@ -17,25 +16,26 @@ from otp_feedback.adapters.records import (
     verification_item,
     verification_key,
 )
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
-from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.secret import Secret, parse_link_id
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.recipient import DAY_MS, Recipient
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, Proof, State, Verification
 from otp_feedback.usecases import confirm as real_confirm
-from otp_feedback.usecases import deliver as real_deliver
+from otp_feedback.usecases import delivery_status as real_deliver
 from otp_feedback.usecases import report as real_report
 from otp_feedback.usecases import start as real_start
 from otp_feedback.usecases.confirm import CHECKED, Inbound
-from otp_feedback.usecases.deliver import StatusCallback
+from otp_feedback.usecases.delivery_status import StatusCallback
 from otp_feedback.usecases.ports import (
     Clock,
     Confirming,
     CreateOutcome,
     Journal,
     OutgoingMessage,
-    Recipient,
     Refused,
     SendUnknown,
     Store,
@@ -219,8 +219,10 @@ class DueAtOnce(DynamoDBStore):
     """A confirmation's report is due at once: the schedule makes it while the request does."""
 
     @override
-    def confirm(self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str) -> Written:
-        return super().confirm(verification_id, confirming, now, now, writer)
+    def confirm(
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
+    ) -> Written:
+        return super().confirm(verification_id, confirming, now, now, request_token)
 
 
 class InboundNotBound(DynamoDBStore):
@@ -239,7 +241,7 @@ def compare_then_count(inbound: Inbound, verification_id: str, guess: Secret, jo
         raise UnknownVerification
     if keys.matching(verification_id, verification.macs, guess):
         return real_confirm.check(inbound, verification_id, guess, journal)
-    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_writer())
+    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_request_token())
     store.add_failure(recipient_id(keys, verification.to))
     raise WrongSecret(verification.attempts_left - 1)
 
@@ -261,10 +263,10 @@ def guess_in_the_condition(inbound: Inbound, verification_id: str, guess: Secret
         raise UnknownVerification
     number = verification.latest.number
     confirming = Confirming(number, keys.mac(verification_id, number, guess), CHECKED, Proof.SECRET)
-    confirmed = store.confirm(verification_id, confirming, now, now + 30_000, inbound.new_writer())
+    confirmed = store.confirm(verification_id, confirming, now, now + 30_000, inbound.new_request_token())
     if isinstance(confirmed, Verification):
         return confirmed
-    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_writer())
+    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_request_token())
     raise Unavailable
 
 

@@ -7,11 +7,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import Problem
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.confirm import Inbound, check
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage

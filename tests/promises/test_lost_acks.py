@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters import records
-from otp_feedback.adapters.records import recipient_key
+from otp_feedback.adapters.aws import items as records
+from otp_feedback.adapters.aws.items import recipient_key
 from otp_feedback.usecases import report
 from tests.promises.engine import LoseAnswer, Participant, calls_of, echo, explore
 from tests.promises.scenarios import SITUATIONS, Situation, sampled, situated

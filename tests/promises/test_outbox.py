@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters import records
+from otp_feedback.adapters.aws import items as records
 from otp_feedback.domain.verification import Verification
 from otp_feedback.usecases import report
 from tests.promises.executor import Executor

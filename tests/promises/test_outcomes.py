@@ -10,10 +10,10 @@ from typing import Any, override
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from otp_feedback.adapters.records import outcomes_key
+from otp_feedback.adapters.aws.items import outcomes_key
 from otp_feedback.domain.backoff import CAP_MS
-from otp_feedback.domain.limits import DAY_MS
 from otp_feedback.domain.outcomes import LAST, MOST_NOT_FOUND
+from otp_feedback.domain.recipient import DAY_MS
 from otp_feedback.domain.verification import Action, Feedback, Verification
 from otp_feedback.usecases.confirm import confirm_by_caller
 from otp_feedback.usecases.outcomes import INLINE_BATCH

@@ -7,7 +7,7 @@ us or by the caller, to the same number.
 
 import pytest
 
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS
 from otp_feedback.domain.verification import Action, Feedback
 from otp_feedback.usecases.sending import Sent
 from tests.promises.scenarios import SHARED_SECRET, SITUATIONS

@@ -20,25 +20,28 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 
 import phonenumbers
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
+from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.links import link_id, parse_link_id
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Mac, Secret, link_id, parse_link_id
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Windows
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
 from otp_feedback.usecases import another as another_usecase
 from otp_feedback.usecases import confirm as confirm_usecase
-from otp_feedback.usecases import deliver as deliver_usecase
+from otp_feedback.usecases import delivery_status as deliver_usecase
 from otp_feedback.usecases import reply as reply_usecase
 from otp_feedback.usecases import report as report_usecase
 from otp_feedback.usecases import start as start_usecase
 from otp_feedback.usecases.another import AnotherRequest
 from otp_feedback.usecases.confirm import Inbound
-from otp_feedback.usecases.deliver import StatusCallback
+from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.hourly_cap import HourlyCap
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
@@ -53,10 +56,9 @@ from otp_feedback.usecases.ports import (
     OutgoingMessage,
     SendUnknown,
 )
-from otp_feedback.usecases.reply import Reply
+from otp_feedback.usecases.reply import InboundReply
 from otp_feedback.usecases.report import Reporting, Run
 from otp_feedback.usecases.sending import Outbound, Sent
-from otp_feedback.usecases.spend import SpendMeter
 from otp_feedback.usecases.start import Origin, StartRequest
 from tests.promises.executor import Executor
 
@@ -839,7 +841,7 @@ class Process:
         self._compared = False
         store = world.store(_Client(self), TABLE)
         twilio: Any = _Twilio(self)
-        spend = SpendMeter(store, world.cap) if world.cap is not None else None
+        spend = HourlyCap(store, world.cap) if world.cap is not None else None
         self.outbound = Outbound(
             store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy, spend
         )
@@ -918,7 +920,7 @@ class Process:
     def reply(self, sid: str = "SMinbound", sender: str = TO, body: str = "yes") -> bool:
         """`POST /twilio/message`."""
         self.inbound_sid, self.inbound_sender = sid, sender
-        return self.world.ways.reply(self.inbound, Reply(sid, sender, SENDER, body), _Silence())
+        return self.world.ways.reply(self.inbound, InboundReply(sid, sender, SENDER, body), _Silence())
 
     def deliver(self, callback: StatusCallback) -> None:
         """`POST /twilio/status`."""

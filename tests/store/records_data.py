@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac, encode_id
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.verification import Action, Message, Verification
 
 NOW = 1_760_000_000_000

@@ -4,25 +4,25 @@ import secrets
 import time
 from collections.abc import Callable
 
-from otp_feedback.adapters import aws
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.secret import SecretVault
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
-from otp_feedback.adapters.vault import SecretVault
+from otp_feedback.adapters.twilio.client import TwilioClient, api_base_url
+from otp_feedback.usecases.hourly_cap import HourlyCap
 from otp_feedback.usecases.sending import Outbound
-from otp_feedback.usecases.spend import SpendMeter
 
 
 def make_outbound(settings: Settings, invocation: Invocation, clock: Callable[[], int]) -> Outbound:
     """The stack's own store, Twilio and secrets; `clock` tells epoch milliseconds."""
     vault = SecretVault(
-        aws.client("secretsmanager"),
+        clients.client("secretsmanager"),
         settings.secret_arn,
         emulated=settings.twilio_is_emulated,
         time_left=invocation.time_left_s,
     )
-    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
+    store = DynamoDBStore(clients.client("dynamodb"), settings.table, invocation.time_left_s)
     cap = settings.policy.hourly_cap
     return Outbound(
         store=store,
@@ -36,5 +36,5 @@ def make_outbound(settings: Settings, invocation: Invocation, clock: Callable[[]
         random_bytes=secrets.token_bytes,
         sleep=time.sleep,
         policy=settings.policy,
-        spend=SpendMeter(store, cap) if cap is not None else None,
+        spend=HourlyCap(store, cap) if cap is not None else None,
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.phone import channel_and_number, is_fictional, is_respelt
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.recipient import Limits, Windows
 from otp_feedback.domain.replies import KEYWORD_LENGTH, is_keyword
 from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, choose_language, parse_templates
 

@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac
+from otp_feedback.domain.keys import Mac
 
 
 class Action(StrEnum):
@@ -91,7 +91,7 @@ class Message:
     sent_at: int
     mac: Mac | None = None
     sid: str | None = None
-    delivery: Delivery = Delivery.SENDING
+    delivery: Delivery = Delivery.CREATING
     error_code: int | None = None
     delivery_at: int | None = None
     feedback: Feedback = Feedback.NONE

@@ -13,8 +13,9 @@ from otp_feedback.domain.errors import (
     Unavailable,
     UnknownVerification,
 )
+from otp_feedback.domain.keys import Keys, Mac
 from otp_feedback.domain.phone import PhoneNumber, recorded_number
-from otp_feedback.domain.secret import Keys, Mac, Secret
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
 from otp_feedback.usecases.sending import (
@@ -99,8 +100,8 @@ def _draft(
         message = already_sent(message, request.sid)
     outgoing = compose(out.policy, verification, message, secret, to.country, origin.base_url)
 
-    def write(writer: str) -> Refused[Verification] | None:
-        written = out.store.add_message(verification_id, message, writer)
+    def write(request_token: str) -> Refused[Verification] | None:
+        written = out.store.add_message(verification_id, message, request_token)
         return written if isinstance(written, Refused) else None
 
     def replay() -> Sent | None:
@@ -113,7 +114,7 @@ def _draft(
         recipient=recipient_id(keys, verification.to),
         limited=fixed is None and (secret is not None or needs_sending),
         write=write,
-        undo=lambda writer: out.store.remove_unsent_message(verification_id, number, writer),
+        undo=lambda request_token: out.store.remove_unsent_message(verification_id, number, request_token),
         replay=replay if idempotency is not None else None,
     )
 

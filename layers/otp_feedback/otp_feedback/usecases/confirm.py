@@ -18,7 +18,10 @@ from otp_feedback.domain.errors import (
     WrongAction,
     WrongSecret,
 )
-from otp_feedback.domain.secret import Keys, RandomBytes, Secret, encode_id, parse_link_id
+from otp_feedback.domain.ids import RandomBytes, encode_id
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Vault
 from otp_feedback.usecases.report import Reporting, report_inline
@@ -38,7 +41,7 @@ class Inbound:
     vault: Vault
     random_bytes: RandomBytes
 
-    def new_writer(self) -> str:
+    def new_request_token(self) -> str:
         """An id for one request's writes."""
         return encode_id(self.random_bytes(8))
 
@@ -68,8 +71,8 @@ def check(
         raise _nothing_entered()
     store, clock = inbound.reporting.store, inbound.reporting.clock
     keys = inbound.vault.keys()
-    writer = inbound.new_writer()
-    reserved = store.reserve_attempt(verification_id, frozenset(forms), expect, writer)
+    request_token = inbound.new_request_token()
+    reserved = store.reserve_attempt(verification_id, frozenset(forms), expect, request_token)
     if isinstance(reserved, Refused):
         if (again := _confirmed_by_it(inbound, keys, reserved.current, actions, guess)) is not None:
             return again
@@ -82,7 +85,7 @@ def check(
         message = reserved.messages[number]
         if message.is_live(now):
             confirming = Confirming(number, message.mac, actions, Proof.SECRET)
-            confirmed = _confirm(inbound, keys, reserved, confirming, guess, writer, journal)
+            confirmed = _confirm(inbound, keys, reserved, confirming, guess, request_token, journal)
             if confirmed is not None:
                 return confirmed
         _report_late(inbound, reserved, message, journal)
@@ -141,10 +144,10 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
         Not confirmed; which one says why.
     """
     keys = inbound.vault.keys()
-    written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+    written = _write_confirmed(inbound, verification_id, confirming, inbound.new_request_token())
     if isinstance(written, Refused) and (only := _only_one_sent(written.current, confirming)) is not None:
         confirming = replace(confirming, only=only)
-        written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+        written = _write_confirmed(inbound, verification_id, confirming, inbound.new_request_token())
     if isinstance(written, Verification):
         return _after_confirming(inbound, keys, written, journal)
     return _answer_again(inbound, written.current, confirming, journal)
@@ -158,7 +161,7 @@ def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verifica
     UnknownVerification, AlreadyConfirmed
     """
     journal.note(verification=verification_id)
-    written = inbound.reporting.store.cancel(verification_id, inbound.new_writer())
+    written = inbound.reporting.store.cancel(verification_id, inbound.new_request_token())
     if isinstance(written, Verification):
         return written
     if written.current is None:
@@ -188,10 +191,10 @@ def _answer_again(
 
 
 def _write_confirmed(
-    inbound: Inbound, verification_id: str, confirming: Confirming, writer: str
+    inbound: Inbound, verification_id: str, confirming: Confirming, request_token: str
 ) -> Verification | Refused[Verification]:
     now = inbound.reporting.clock()
-    return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, writer)
+    return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, request_token)
 
 
 def _confirm(
@@ -200,11 +203,11 @@ def _confirm(
     reserved: Verification,
     confirming: Confirming,
     guess: Secret,
-    writer: str,
+    request_token: str,
     journal: Journal,
 ) -> Verification | None:
     """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
-    written = _write_confirmed(inbound, reserved.verification_id, confirming, writer)
+    written = _write_confirmed(inbound, reserved.verification_id, confirming, request_token)
     if isinstance(written, Verification):
         return _after_confirming(inbound, keys, written, journal)
     if written.current is None:

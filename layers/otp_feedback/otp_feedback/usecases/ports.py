@@ -6,8 +6,8 @@ from datetime import date
 from typing import Protocol
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.limits import Limits, Windows
-from otp_feedback.domain.secret import Keys, Mac
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.recipient import Limits, Recipient, Windows
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
 
 OUTBOX_SHARDS = 16
@@ -28,31 +28,6 @@ class Refused[T]:
     """
 
     current: T | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """What is kept of a phone number.
-
-    Parameters
-    ----------
-    sends
-        Epoch milliseconds of the last sends, newest first.
-    holders
-        What each of these sends was for.
-    failures
-        Consecutive wrong guesses.
-    last_confirmed_at
-        Epoch milliseconds; None where it never confirmed anything.
-    last_inbound_at
-        Epoch milliseconds of the last message or call from it that confirmed nothing while a reply was awaited.
-    """
-
-    sends: tuple[int, ...] = ()
-    holders: tuple[str, ...] = ()
-    failures: int = 0
-    last_confirmed_at: int | None = None
-    last_inbound_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,25 +81,25 @@ class DueReport:
 class Store(Protocol):
     """The records. Every write is one conditional update; `Unavailable` where the store does not answer.
 
-    `writer` is an id made for one request: where an acknowledgement was lost and the write is repeated,
+    `request_token` is an id made for one request: where an acknowledgement was lost and the write is repeated,
     the failed condition counts as a success only if the field of this kind of write holds it.
     """
 
     def reserve_send(
-        self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
+        self, recipient: bytes, holder: str, now: int, limits: Limits, request_token: str
     ) -> Recipient | Refused[Recipient]:
         """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
 
     def reserve_limit_key(
-        self, limit_key: bytes, now: int, windows: Windows, writer: str
+        self, limit_key: bytes, now: int, windows: Windows, request_token: str
     ) -> Recipient | Refused[Recipient]:
         """Take a slot in the windows of a caller's limit key."""
 
     def read_limit_key(self, limit_key: bytes) -> Recipient | None:
         """The windows of a caller's limit key, consistently; the holders are the writers' ids."""
 
-    def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
-        """Give back the slot that the writer took."""
+    def release_limit_key(self, limit_key: bytes, windows: Windows, request_token: str) -> None:
+        """Give back the slot that the request took."""
 
     def count_sends(self, hour: int, more: int, ttl: int) -> int:
         """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""
@@ -141,22 +116,24 @@ class Store(Protocol):
     def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
         """What an inbound message or call was put to; None where it was not seen yet."""
 
-    def release_send(self, recipient: bytes, writer: str) -> None:
+    def release_send(self, recipient: bytes, request_token: str) -> None:
         """Give back the slot just taken, where provably no message was created."""
 
-    def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
+    def create(self, verification: Verification, ttl: int, request_token: str) -> Refused[Verification] | None:
         """Write a new record; `ttl` in epoch seconds."""
 
-    def delete_unsent(self, verification_id: str, writer: str) -> None:
+    def delete_unsent(self, verification_id: str, request_token: str) -> None:
         """Take back a record just written, where provably no message was created; refuse it where it was used since."""
 
     def read(self, verification_id: str) -> Verification | None:
         """The record, consistently."""
 
-    def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+    def add_message(
+        self, verification_id: str, message: Message, request_token: str
+    ) -> Verification | Refused[Verification]:
         """Add the next message to a pending verification."""
 
-    def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
+    def remove_unsent_message(self, verification_id: str, number: int, request_token: str) -> None:
         """Take back a message just added, where provably it was not created; refuse it where another followed."""
 
     def advance_message(
@@ -172,7 +149,7 @@ class Store(Protocol):
         """Move a message's delivery state forward and set its SID once."""
 
     def reserve_attempt(
-        self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
+        self, verification_id: str, actions: frozenset[Action], expect: Expectation, request_token: str
     ) -> Verification | Refused[Verification]:
         """Take one of a pending verification's attempts; returns the record as it is now."""
 
@@ -183,14 +160,14 @@ class Store(Protocol):
         """Forget the recipient's wrong guesses after a right one."""
 
     def confirm(
-        self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
     ) -> Verification | Refused[Verification]:
         """The one write of `confirmed`: state, message, proof and that message's due feedback together."""
 
     def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
         """Put the feedback of a message that was acted on after its expiry into the outbox."""
 
-    def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
+    def cancel(self, verification_id: str, request_token: str) -> Verification | Refused[Verification]:
         """Cancel a pending verification."""
 
     def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:

@@ -7,12 +7,13 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.phone import number_at, recorded_number
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.recipient import Recipient
 from otp_feedback.domain.replies import refuses, why_no_answer
 from otp_feedback.domain.senders import is_messaging_service, is_reached_at
 from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
-from otp_feedback.usecases.ports import Confirming, Journal, Recipient
+from otp_feedback.usecases.ports import Confirming, Journal
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
 NOTHING = ("-", 0)
@@ -28,7 +29,7 @@ LATE_REPLY_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class InboundReply:
     """An inbound message or call.
 
     Parameters
@@ -56,7 +57,7 @@ class Reply:
     kind: str | None = None
 
 
-def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
+def confirm_by_reply(inbound: Inbound, reply: InboundReply, journal: Journal) -> bool:
     """Put an inbound message or call to the verification that it answers, and confirm that.
 
     Returns whether it confirmed one; what does not is for the user's own application, a late answer too, though that is
@@ -87,7 +88,7 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
     return True
 
 
-def _put(inbound: Inbound, reply: Reply, e164: str, journal: Journal) -> tuple[str, int]:
+def _put(inbound: Inbound, reply: InboundReply, e164: str, journal: Journal) -> tuple[str, int]:
     """Bind an inbound message or call to what it answers; where that is nothing live, note that one came.
 
     What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
@@ -143,7 +144,7 @@ def _read_line(inbound: Inbound, recipient_key: bytes) -> _Line:
     return _Line(recipient_key, awaiting, max(recipient.last_inbound_at or 0, *answered, 0))
 
 
-def _why_ignored(reply: Reply, policy: Policy) -> str | None:
+def _why_ignored(reply: InboundReply, policy: Policy) -> str | None:
     """Why it answers nothing, whatever it answers; a call says nothing that could."""
     if reply.opted_out:
         return "opt-out"
@@ -152,7 +153,7 @@ def _why_ignored(reply: Reply, policy: Policy) -> str | None:
     return why_no_answer(reply.body, policy.reply_keyword) if reply.body is not None else None
 
 
-def _is_refusal(reply: Reply, verification: Verification, policy: Policy) -> bool:
+def _is_refusal(reply: InboundReply, verification: Verification, policy: Policy) -> bool:
     return reply.body is not None and refuses(reply.body, _language_of(verification, policy), policy.reply_keyword)
 
 
@@ -168,7 +169,7 @@ def _language_of(verification: Verification, policy: Policy) -> str:
         return ENGLISH
 
 
-def _find(policy: Policy, reply: Reply, line: _Line, now: int) -> tuple[Message, Verification] | None:
+def _find(policy: Policy, reply: InboundReply, line: _Line, now: int) -> tuple[Message, Verification] | None:
     """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
     candidates = [
         (message, verification)
@@ -180,7 +181,7 @@ def _find(policy: Policy, reply: Reply, line: _Line, now: int) -> tuple[Message,
     return max(candidates, key=lambda pair: _preference(pair[0], now), default=None)
 
 
-def _answers(reply: Reply, verification: Verification, message: Message) -> bool:
+def _answers(reply: InboundReply, verification: Verification, message: Message) -> bool:
     sender = verification.sender_of(message)
     if reply.original_sid is not None:
         comes_back = is_reached_at(sender, reply.receiver) or is_messaging_service(sender)
@@ -188,7 +189,7 @@ def _answers(reply: Reply, verification: Verification, message: Message) -> bool
     return is_reached_at(sender, reply.receiver) and message.delivery is not Delivery.REJECTED
 
 
-def _may_come_late(policy: Policy, reply: Reply, message: Message, line: _Line, now: int) -> bool:
+def _may_come_late(policy: Policy, reply: InboundReply, message: Message, line: _Line, now: int) -> bool:
     """Whether a reply to an expired message is still to be reported.
 
     What names no message may be about anything: only the first that came since, and soon, is taken for the answer.

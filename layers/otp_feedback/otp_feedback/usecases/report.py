@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from otp_feedback.domain.adoption import carries_secret, may_have_been_created
 from otp_feedback.domain.backoff import SID_GIVE_UP_MS, next_attempt_at, next_search_at
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.reconciliation import carries_secret, may_have_been_created
 from otp_feedback.domain.senders import WHATSAPP, is_whatsapp
 from otp_feedback.domain.verification import Action, Feedback, Message, Verification
 from otp_feedback.usecases.outcomes import INLINE_BATCH, Outcomes

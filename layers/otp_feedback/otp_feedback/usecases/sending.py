@@ -6,23 +6,18 @@ from dataclasses import dataclass, replace
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical
 from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, TooManyMessages, Unavailable
-from otp_feedback.domain.limits import Windows
+from otp_feedback.domain.ids import RandomBytes, encode_id
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import link_id
 from otp_feedback.domain.phone import subscriber
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.refusals import problem_for
-from otp_feedback.domain.secret import (
-    Keys,
-    RandomBytes,
-    Secret,
-    encode_id,
-    generate_code,
-    generate_link_secret,
-    generate_password,
-    link_id,
-)
+from otp_feedback.domain.recipient import Recipient, Windows
+from otp_feedback.domain.secret import Secret, generate_code, generate_link_secret, generate_password
 from otp_feedback.domain.senders import is_whatsapp
 from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, preferred_tag, render
+from otp_feedback.domain.twilio_errors import problem_for
 from otp_feedback.domain.verification import Action, Message, Verification
+from otp_feedback.usecases.hourly_cap import HourlyCap
 from otp_feedback.usecases.ports import (
     Clock,
     Created,
@@ -30,14 +25,12 @@ from otp_feedback.usecases.ports import (
     Journal,
     NotSent,
     OutgoingMessage,
-    Recipient,
     Refused,
     SendUnknown,
     Store,
     Twilio,
     Vault,
 )
-from otp_feedback.usecases.spend import SpendMeter
 
 CREATE_DEADLINE_S = 8.0
 """Seconds that Twilio has to create a message."""
@@ -90,7 +83,7 @@ class Outbound:
     random_bytes: RandomBytes
     sleep: Callable[[float], None]
     policy: Policy
-    spend: SpendMeter | None = None
+    spend: HourlyCap | None = None
 
 
 def recipient_id(keys: Keys, e164: str) -> bytes:
@@ -174,19 +167,19 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
     Problem
         Nothing was sent; which one says why.
     """
-    writer = encode_id(out.random_bytes(8))
-    replayed = _reserve_budgets(out, draft, writer)
+    request_token = encode_id(out.random_bytes(8))
+    replayed = _reserve_budgets(out, draft, request_token)
     if replayed is not None:
         journal.note(replayed="yes")
         return replayed
     try:
-        refused = draft.write(writer)
+        refused = draft.write(request_token)
     except Unavailable:
         # It may have been written: whoever sends the same Idempotency-Key again would be answered, and sent nothing.
-        _take_back(out, draft, writer)
+        _take_back(out, draft, request_token)
         raise
     if refused is not None:
-        _release_budgets(out, draft, writer)
+        _release_budgets(out, draft, request_token)
         return refused
     if draft.outgoing is None:
         if draft.message.sid is not None:
@@ -195,20 +188,20 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         return answer_again(draft.message, draft.verification.verification_id, draft.message.sent_at)
     sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
-        _take_back(out, draft, writer)
+        _take_back(out, draft, request_token)
         raise Unavailable
     return sent
 
 
-def _take_back(out: Outbound, draft: Draft, writer: str) -> None:
+def _take_back(out: Outbound, draft: Draft, request_token: str) -> None:
     """Where nothing was sent, leave nothing behind; what does not work out hinders nothing else."""
     try:
-        draft.undo(writer)
+        draft.undo(request_token)
     finally:
-        _release_budgets(out, draft, writer)
+        _release_budgets(out, draft, request_token)
 
 
-def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
+def _reserve_budgets(out: Outbound, draft: Draft, request_token: str) -> Sent | None:
     """Take a slot of the limit key's budget, one of the recipient's, and a place under the stack's hourly cap.
 
     Returns None; or, where the request with the same Idempotency-Key holds the recipient's slot, that one's answer.
@@ -226,17 +219,17 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     now = out.clock()
     holder = _send_holder(draft.verification, draft.message.number)
     try:
-        wait_s = _reserve_limit_key(out, draft, writer)
-        reserved = None if wait_s else out.store.reserve_send(draft.recipient, holder, now, limits, writer)
+        wait_s = _reserve_limit_key(out, draft, request_token)
+        reserved = None if wait_s else out.store.reserve_send(draft.recipient, holder, now, limits, request_token)
     except Unavailable:
         # What was asked for may have been taken.
-        _release_budgets(out, draft, writer)
+        _release_budgets(out, draft, request_token)
         raise
     if isinstance(reserved, Recipient):
-        _require_within_cap(out, draft, reserved, writer)
+        _require_within_cap(out, draft, reserved, request_token)
         return None
     if reserved is not None:
-        _release_limit_key(out, draft, writer)
+        _release_limit_key(out, draft, request_token)
         current = reserved.current or Recipient()
     else:
         current = out.store.read_recipient(draft.recipient) or Recipient()
@@ -247,26 +240,26 @@ def _reserve_budgets(out: Outbound, draft: Draft, writer: str) -> Sent | None:
     raise TooManyMessages(retry_after_s=max(wait_s, _wait_s(limits.recipient, current, now)))
 
 
-def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, writer: str) -> None:
+def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, request_token: str) -> None:
     """Who has confirmed something before is no stranger that a pump made up, and neither counted nor refused."""
     if out.spend is None or draft.outgoing is None or recipient.last_confirmed_at is not None:
         return
     try:
-        wait_s = out.spend.take(out.clock(), writer)
+        wait_s = out.spend.take(out.clock(), request_token)
     except Unavailable:
-        _release_budgets(out, draft, writer)
+        _release_budgets(out, draft, request_token)
         raise
     if wait_s:
-        _release_budgets(out, draft, writer)
+        _release_budgets(out, draft, request_token)
         raise TooManyMessages(retry_after_s=wait_s)
 
 
-def _reserve_limit_key(out: Outbound, draft: Draft, writer: str) -> int:
+def _reserve_limit_key(out: Outbound, draft: Draft, request_token: str) -> int:
     """Take a slot of the limit key's budget; returns 0, or the whole seconds until there is one."""
     limit_key, windows, now = draft.verification.limit_key, out.policy.limits.limit_key, out.clock()
     if limit_key is None:
         return 0
-    reserved = out.store.reserve_limit_key(limit_key, now, windows, writer)
+    reserved = out.store.reserve_limit_key(limit_key, now, windows, request_token)
     return _wait_s(windows, reserved.current or Recipient(), now) if isinstance(reserved, Refused) else 0
 
 
@@ -275,19 +268,19 @@ def _wait_s(windows: Windows, current: Recipient, now: int) -> int:
     return max(1, -(-windows.wait_ms(current.sends, now) // 1000))
 
 
-def _release_budgets(out: Outbound, draft: Draft, writer: str) -> None:
+def _release_budgets(out: Outbound, draft: Draft, request_token: str) -> None:
     if out.spend is not None:
-        out.spend.give_back(writer)
+        out.spend.give_back(request_token)
     if draft.limited:
         try:
-            out.store.release_send(draft.recipient, writer)
+            out.store.release_send(draft.recipient, request_token)
         finally:
-            _release_limit_key(out, draft, writer)
+            _release_limit_key(out, draft, request_token)
 
 
-def _release_limit_key(out: Outbound, draft: Draft, writer: str) -> None:
+def _release_limit_key(out: Outbound, draft: Draft, request_token: str) -> None:
     if draft.verification.limit_key is not None:
-        out.store.release_limit_key(draft.verification.limit_key, out.policy.limits.limit_key, writer)
+        out.store.release_limit_key(draft.verification.limit_key, out.policy.limits.limit_key, request_token)
 
 
 def already_sent(message: Message, sid: str | None) -> Message:
@@ -391,7 +384,7 @@ def compose(
     verification_id, number, action = verification.verification_id, message.number, verification.action
     template = choose_template(policy, verification.template, action)
     is_content = template is not None and template.content_sid is not None
-    if is_whatsapp(verification.sender) and message.delivery is Delivery.SENDING and not is_content:
+    if is_whatsapp(verification.sender) and message.delivery is Delivery.CREATING and not is_content:
         raise MalformedRequest("template", "must name one with a content_sid, since the sender is a WhatsApp address")
     try:
         language = choose_language(action.value, verification.locale or policy.language, country, template)

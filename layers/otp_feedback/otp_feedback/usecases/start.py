@@ -3,10 +3,12 @@
 from dataclasses import dataclass, field
 
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
-from otp_feedback.domain.limits import canonical_limit_key
+from otp_feedback.domain.ids import ID_BYTES, encode_id, new_verification_id
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
+from otp_feedback.domain.recipient import canonical_limit_key
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
 from otp_feedback.domain.verification import Action, Status, Verification
 from otp_feedback.usecases.ports import Journal, Refused
@@ -135,8 +137,10 @@ def _draft(
         outgoing=outgoing if needs_sending else None,
         recipient=recipient_id(keys, number.e164),
         limited=fixed is None and (secret is not None or needs_sending),
-        write=lambda writer: out.store.create(verification, out.policy.record_ttl(message.sent_at), writer),
-        undo=lambda writer: out.store.delete_unsent(verification_id, writer),
+        write=lambda request_token: out.store.create(
+            verification, out.policy.record_ttl(message.sent_at), request_token
+        ),
+        undo=lambda request_token: out.store.delete_unsent(verification_id, request_token),
         replay=replay if fingerprint is not None else None,
     )
 

@@ -41,7 +41,7 @@ STATUS: dict[type[Problem], int] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """An HTTP response, before API Gateway's form is put on it."""
 
     status: int
@@ -50,7 +50,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-def problem_reply(problem: Problem) -> Reply:
+def problem_response(problem: Problem) -> Response:
     """The response that a problem is answered with."""
     status = STATUS[type(problem)]
     members: dict[str, Any] = {
@@ -71,4 +71,4 @@ def problem_reply(problem: Problem) -> Reply:
         case TooManyMessages(retry_after_s=int(seconds)) | Unavailable(retry_after_s=seconds):
             members["retry_after_s"] = seconds
             headers["Retry-After"] = str(seconds)
-    return Reply(status, json.dumps(members), MEDIA_TYPE, headers)
+    return Response(status, json.dumps(members), MEDIA_TYPE, headers)

@@ -9,11 +9,11 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
-from otp_feedback.adapters.twilio import TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioCredentials
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.keys import Keys
 
 CACHE_S = 300
 """Seconds after which the secret is read again, so that mended credentials and rotated keys arrive by themselves."""

@@ -7,9 +7,11 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac, decode_id
+from otp_feedback.domain.ids import decode_id
+from otp_feedback.domain.keys import Mac
+from otp_feedback.domain.recipient import Recipient
 from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
-from otp_feedback.usecases.ports import OUTBOX_SHARDS, Recipient
+from otp_feedback.usecases.ports import OUTBOX_SHARDS
 
 Item = dict[str, Any]
 """An item in DynamoDB's typed JSON."""
@@ -87,7 +89,7 @@ def message_fields(message: Message) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def verification_item(verification: Verification, ttl: int, writer: str) -> Item:
+def verification_item(verification: Verification, ttl: int, request_token: str) -> Item:
     """A new verification as an item."""
     fields = {
         "pk": verification_key(verification.verification_id),
@@ -105,7 +107,7 @@ def verification_item(verification: Verification, ttl: int, writer: str) -> Item
         "lk": verification.limit_key,
         "fp": verification.fingerprint,
         "te": verification.is_test or None,
-        "wb": writer,
+        "wb": request_token,
         "ttl": ttl,
     }
     return typed({name: value for name, value in fields.items() if value is not None})

@@ -6,7 +6,7 @@ import re
 from html import escape
 from urllib.parse import urlsplit
 
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.web.problems import Response
 from otp_feedback.domain.texts import PageTexts
 
 _STYLE = """
@@ -86,19 +86,9 @@ def result_page(texts: PageTexts, *, confirmed: bool) -> str:
     return _page(texts, what, f"{mark}<h1>{escape(what)}</h1><p>{escape(then)}</p>")
 
 
-def html_reply(status: int, html: str, success_url: str | None, headers: dict[str, str] | None = None) -> Reply:
+def html_response(status: int, html: str, success_url: str | None, headers: dict[str, str] | None = None) -> Response:
     """A page as a response."""
-    return Reply(status, html, "text/html; charset=utf-8", {**security_headers(success_url), **(headers or {})})
-
-
-def twiml_reply(verbs: str = "") -> Reply:
-    """TwiML (https://www.twilio.com/docs/messaging/twiml) as a response."""
-    return Reply(200, f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>', "text/xml; charset=utf-8")
-
-
-def redirect_verb(url: str) -> str:
-    """TwiML that hands an inbound message or call on."""
-    return f'<Redirect method="POST">{escape(url)}</Redirect>'
+    return Response(status, html, "text/html; charset=utf-8", {**security_headers(success_url), **(headers or {})})
 
 
 def _headline(text: str) -> tuple[str, str]:

@@ -131,3 +131,28 @@ _IPV4_IN_LAST_32_BITS = tuple(
 
 _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 """RFC 8215: translators of one's own, where the IPv4 address may stand in several places: one address, one host."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """What is kept of a phone number.
+
+    Parameters
+    ----------
+    sends
+        Epoch milliseconds of the last sends, newest first.
+    holders
+        What each of these sends was for.
+    failures
+        Consecutive wrong guesses.
+    last_confirmed_at
+        Epoch milliseconds; None where it never confirmed anything.
+    last_inbound_at
+        Epoch milliseconds of the last message or call from it that confirmed nothing while a reply was awaited.
+    """
+
+    sends: tuple[int, ...] = ()
+    holders: tuple[str, ...] = ()
+    failures: int = 0
+    last_confirmed_at: int | None = None
+    last_inbound_at: int | None = None

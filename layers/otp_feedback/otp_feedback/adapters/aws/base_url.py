@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError, Unavailable

@@ -15,8 +15,8 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
-from otp_feedback.adapters.deadline import DeadlineTransport
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
+from otp_feedback.adapters.twilio.transport import DeadlineTransport
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.senders import WHATSAPP, is_messaging_service, is_whatsapp
 from otp_feedback.usecases.ports import (

@@ -7,9 +7,10 @@ inbound message or call was put to is bound to its SID first.
 import time
 from collections.abc import Callable
 
-from otp_feedback.adapters.http import HttpRequest, Route
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.web.function import Route
+from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.domain.errors import Unavailable
 
 TRIES_FOR_S = 12.0
@@ -32,7 +33,7 @@ def patient(route: Route, invocation: Invocation, sleep: Sleep = time.sleep) -> 
         Waits, in seconds.
     """
 
-    def run(request: HttpRequest) -> Reply:
+    def run(request: HttpRequest) -> Response:
         invocation.answer_within(ANSWERS_WITHIN_S)
         pause = FIRST_PAUSE_S
         while True:

@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Protocol
 
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError  # noqa: A004 - botocore's own name
 
-from otp_feedback.adapters.invocation import TimeLeft, unlimited
-from otp_feedback.adapters.records import (
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
+from otp_feedback.adapters.aws.items import (
     Item,
     inbound_key,
     lease_key,
@@ -28,12 +27,13 @@ from otp_feedback.adapters.records import (
     verification_item,
     verification_key,
 )
+from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.limits import DAY_MS, SLOTS, Limits, Windows
 from otp_feedback.domain.outcomes import added, suspends
+from otp_feedback.domain.recipient import DAY_MS, SLOTS, Limits, Recipient, Windows
 from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
-from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
+from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
 
 INDEX = "feedback-due"
 
@@ -51,22 +51,6 @@ ADDING_TRIES = 3
 NOBODY = "-"
 """Stands in a slot that nobody holds."""
 
-CLIENT_CONFIG = Config(
-    connect_timeout=1,
-    read_timeout=2,
-    retries={"mode": "standard", "total_max_attempts": 2},
-    max_pool_connections=20,
-)
-"""One retry layer, in botocore: DynamoDB answers in milliseconds, so what takes a second is better asked again."""
-
-LONGEST_CALL_S = 7.0
-"""Seconds that a call with these settings may take: two tries of 3 s, and at most 1 s between them."""
-
-ONE_TRY_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""For who tries the whole request again."""
-
-LONGEST_TRY_S = 3.0
-"""Seconds that a call with those settings may take."""
 
 _PASSING = frozenset(
     {
@@ -127,40 +111,40 @@ class DynamoDBStore:
         self._longest_call_s = longest_call_s
 
     def reserve_send(
-        self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
+        self, recipient: bytes, holder: str, now: int, limits: Limits, request_token: str
     ) -> Recipient | Refused[Recipient]:
         return self._reserve_window(
             recipient_key(recipient),
             limits.recipient,
             _Slots(SLOTS, holder),
             now,
-            writer,
+            request_token,
             " AND (attribute_not_exists(#f) OR #f < :failures)",
             {":failures": limits.max_failures},
         )
 
-    def release_send(self, recipient: bytes, writer: str) -> None:
-        self._shift_back(recipient_key(recipient), 0, SLOTS, " REMOVE #rb", "#rb = :writer", writer)
+    def release_send(self, recipient: bytes, request_token: str) -> None:
+        self._shift_back(recipient_key(recipient), 0, SLOTS, " REMOVE #rb", "#rb = :request", request_token)
 
     def reserve_limit_key(
-        self, limit_key: bytes, now: int, windows: Windows, writer: str
+        self, limit_key: bytes, now: int, windows: Windows, request_token: str
     ) -> Recipient | Refused[Recipient]:
-        slots = _Slots(windows.daily, writer, ttl=(now + 2 * DAY_MS) // 1000)
-        return self._reserve_window(limit_key_key(limit_key), windows, slots, now, writer)
+        slots = _Slots(windows.daily, request_token, ttl=(now + 2 * DAY_MS) // 1000)
+        return self._reserve_window(limit_key_key(limit_key), windows, slots, now, request_token)
 
     def read_limit_key(self, limit_key: bytes) -> Recipient | None:
         item = self._get(limit_key_key(limit_key))
         return read_recipient(item) if item is not None else None
 
-    def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
-        """Others of this key may have taken slots since: the writer's own is looked for, and looked for again."""
+    def release_limit_key(self, limit_key: bytes, windows: Windows, request_token: str) -> None:
+        """Others of this key may have taken slots since: the request's own is looked for, and looked for again."""
         for _ in range(RELEASING_TRIES):
             current = self.read_limit_key(limit_key)
-            if current is None or writer not in current.holders[: windows.daily]:
+            if current is None or request_token not in current.holders[: windows.daily]:
                 return
-            slot = current.holders.index(writer)
-            condition = f"#v{slot} = :writer"
-            if self._shift_back(limit_key_key(limit_key), slot, windows.daily, "", condition, writer):
+            slot = current.holders.index(request_token)
+            condition = f"#v{slot} = :request"
+            if self._shift_back(limit_key_key(limit_key), slot, windows.daily, "", condition, request_token):
                 return
 
     def count_sends(self, hour: int, more: int, ttl: int) -> int:
@@ -192,68 +176,73 @@ class DynamoDBStore:
         item = self._get(inbound_key(inbound_sid))
         return _binding(item) if item is not None else None
 
-    def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
+    def create(self, verification: Verification, ttl: int, request_token: str) -> Refused[Verification] | None:
         try:
             self._call(
                 self._client.put_item,
-                Item=verification_item(verification, ttl, writer),
+                Item=verification_item(verification, ttl, request_token),
                 ConditionExpression="attribute_not_exists(pk)",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except ConditionFailed as failed:
-            kept = _own_or_refused(failed.item, ("wb",), writer, read_verification)
+            kept = _own_or_refused(failed.item, ("wb",), request_token, read_verification)
             return kept if isinstance(kept, Refused) else None
         return None
 
-    def delete_unsent(self, verification_id: str, writer: str) -> None:
+    def delete_unsent(self, verification_id: str, request_token: str) -> None:
         """Where something was built on it, it stays, with a message that nobody can confirm by."""
         try:
             self._call(
                 self._client.delete_item,
                 Key=typed({"pk": verification_key(verification_id)}),
-                ConditionExpression="#wb = :writer AND #st = :pending AND #at = :zero AND attribute_not_exists(#ms.#2)",
+                ConditionExpression="#wb = :request AND #st = :pending AND #at = :zero "
+                "AND attribute_not_exists(#ms.#2)",
                 ExpressionAttributeNames={"#wb": "wb", "#st": "st", "#at": "at", "#ms": "ms", "#2": "2"},
-                ExpressionAttributeValues=typed({":writer": writer, ":pending": State.PENDING.value, ":zero": 0}),
+                ExpressionAttributeValues=typed(
+                    {":request": request_token, ":pending": State.PENDING.value, ":zero": 0}
+                ),
             )
         except ConditionFailed:
-            self._refuse_unsent(verification_id, 1, "#wb", writer)
+            self._refuse_unsent(verification_id, 1, "#wb", request_token)
 
     def read(self, verification_id: str) -> Verification | None:
         item = self._get(verification_key(verification_id))
         return read_verification(item) if item is not None else None
 
-    def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+    def add_message(
+        self, verification_id: str, message: Message, request_token: str
+    ) -> Verification | Refused[Verification]:
         # The one before may have been taken back as not sent since its number was read.
         previous = f"#ms.#{message.number - 1}"
         return self._write(
             verification_id,
             "SET #ms.#n = :message",
             f"#st = :pending AND #at < #mx AND attribute_exists({previous}) AND attribute_not_exists(#ms.#n)",
-            {":message": message_fields(message) | {"w": writer}, ":pending": State.PENDING.value},
+            {":message": message_fields(message) | {"w": request_token}, ":pending": State.PENDING.value},
             number=message.number,
-            own=(("ms", str(message.number), "w"), writer),
+            own=(("ms", str(message.number), "w"), request_token),
         )
 
-    def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
+    def remove_unsent_message(self, verification_id: str, number: int, request_token: str) -> None:
         """Where a later message was added, it stays, so that the numbers have no gap, and nobody can confirm by it."""
         removed = self._update_if_possible(
             verification_key(verification_id),
             "REMOVE #ms.#n",
-            "#ms.#n.#w = :writer AND #st = :pending AND #ms.#n.#d = :sending "
+            "#ms.#n.#w = :request AND #st = :pending AND #ms.#n.#d = :creating "
             f"AND attribute_not_exists(#ms.#{number + 1})",
-            {":writer": writer, ":pending": State.PENDING.value, ":sending": int(Delivery.SENDING)},
+            {":request": request_token, ":pending": State.PENDING.value, ":creating": int(Delivery.CREATING)},
             number=number,
         )
         if not removed:
-            self._refuse_unsent(verification_id, number, "#ms.#n.#w", writer)
+            self._refuse_unsent(verification_id, number, "#ms.#n.#w", request_token)
 
-    def _refuse_unsent(self, verification_id: str, number: int, written_by: str, writer: str) -> None:
+    def _refuse_unsent(self, verification_id: str, number: int, written_by: str, request_token: str) -> None:
         """Mark a message as never sent; its Idempotency-Key is free again."""
         self._update_if_possible(
             verification_key(verification_id),
             "SET #ms.#n.#d = :rejected REMOVE #ms.#n.#i",
-            f"{written_by} = :writer AND #ms.#n.#d = :sending",
-            {":writer": writer, ":sending": int(Delivery.SENDING), ":rejected": int(Delivery.REJECTED)},
+            f"{written_by} = :request AND #ms.#n.#d = :creating",
+            {":request": request_token, ":creating": int(Delivery.CREATING), ":rejected": int(Delivery.REJECTED)},
             number=number,
         )
 
@@ -282,13 +271,13 @@ class DynamoDBStore:
         )
 
     def reserve_attempt(
-        self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
+        self, verification_id: str, actions: frozenset[Action], expect: Expectation, request_token: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _in_list("ac", [action.value for action in sorted(actions)])
         some_secret = " OR ".join(f"attribute_exists(#ms.#{number}.#m)" for number in (1, 2, 3))
-        conditions = [allowed, "#st = :pending", "#at < #mx", "(attribute_not_exists(#rb) OR #rb <> :writer)"]
+        conditions = [allowed, "#st = :pending", "#at < #mx", "(attribute_not_exists(#rb) OR #rb <> :request)"]
         conditions.append(f"({some_secret})")
-        values |= {":one": 1, ":writer": writer, ":pending": State.PENDING.value}
+        values |= {":one": 1, ":request": request_token, ":pending": State.PENDING.value}
         if expect.to is not None:
             conditions.append("#to = :to")
             values[":to"] = expect.to
@@ -297,10 +286,10 @@ class DynamoDBStore:
             values[":reference"] = expect.reference
         return self._write(
             verification_id,
-            "SET #at = #at + :one, #rb = :writer",
+            "SET #at = #at + :one, #rb = :request",
             " AND ".join(conditions),
             values,
-            own=(("rb",), writer),
+            own=(("rb",), request_token),
         )
 
     def add_failure(self, recipient: bytes) -> None:
@@ -310,7 +299,7 @@ class DynamoDBStore:
         self._update(recipient_key(recipient), "SET #f = :zero, #lc = :now", None, {":zero": 0, ":now": now})
 
     def confirm(
-        self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _in_list("ac", [action.value for action in sorted(confirming.actions)])
         # What was judged to be late, perhaps by a clock that is ahead, is reported and stays late.
@@ -328,7 +317,7 @@ class DynamoDBStore:
         values |= {
             ":pending": State.PENDING.value,
             ":confirmed": State.CONFIRMED.value,
-            ":writer": writer,
+            ":request": request_token,
             ":now": now,
             ":number": number,
             ":proof": confirming.proof.value,
@@ -339,12 +328,12 @@ class DynamoDBStore:
         }
         return self._write(
             verification_id,
-            "SET #st = :confirmed, #cb = :writer, #ct = :now, #cm = :number, #cp = :proof, #ms.#n.#f = :due, "
+            "SET #st = :confirmed, #cb = :request, #ct = :now, #cm = :number, #cp = :proof, #ms.#n.#f = :due, "
             "#feedback_shard = :shard, #feedback_due_at = :due_at, #fs = if_not_exists(#fs, :now) REMOVE #ttl",
             " AND ".join(conditions),
             values,
             number=number,
-            own=(("cb",), writer),
+            own=(("cb",), request_token),
         )
 
     def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
@@ -369,13 +358,13 @@ class DynamoDBStore:
             number=message.number,
         )
 
-    def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
+    def cancel(self, verification_id: str, request_token: str) -> Verification | Refused[Verification]:
         return self._write(
             verification_id,
-            "SET #st = :canceled, #xb = :writer",
+            "SET #st = :canceled, #xb = :request",
             "#st = :pending",
-            {":canceled": State.CANCELED.value, ":pending": State.PENDING.value, ":writer": writer},
-            own=(("xb",), writer),
+            {":canceled": State.CANCELED.value, ":pending": State.PENDING.value, ":request": request_token},
+            own=(("xb",), request_token),
         )
 
     def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
@@ -488,7 +477,7 @@ class DynamoDBStore:
         windows: Windows,
         slots: "_Slots",
         now: int,
-        writer: str,
+        request_token: str,
         condition: str = "",
         values: Mapping[str, Any] = MappingProxyType({}),
     ) -> Recipient | Refused[Recipient]:
@@ -507,22 +496,22 @@ class DynamoDBStore:
         try:
             item = self._update(
                 key,
-                f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :writer{keep}",
-                f"(attribute_not_exists(#rb) OR #rb <> :writer) AND {conditions}{condition}",
-                {":now": now, ":holder": slots.holder, ":writer": writer, **empty, **kept, **limits, **values},
+                f"SET {shifts}{', ' if shifts else ''}#s0 = :now, #v0 = :holder, #rb = :request{keep}",
+                f"(attribute_not_exists(#rb) OR #rb <> :request) AND {conditions}{condition}",
+                {":now": now, ":holder": slots.holder, ":request": request_token, **empty, **kept, **limits, **values},
             )
         except ConditionFailed as failed:
-            return _own_or_refused(failed.item, ("rb",), writer, read_recipient)
+            return _own_or_refused(failed.item, ("rb",), request_token, read_recipient)
         return read_recipient(item)
 
-    def _shift_back(self, key: str, first: int, count: int, remove: str, condition: str, writer: str) -> bool:
+    def _shift_back(self, key: str, first: int, count: int, remove: str, condition: str, request_token: str) -> bool:
         """Shift the slots back from `first` on: what fell out of the last one was older than every window."""
         shifts = "".join(f"#{name}{slot} = #{name}{slot + 1}, " for slot in range(first, count - 1) for name in "sv")
         return self._update_if_possible(
             key,
             f"SET {shifts}#s{count - 1} = :zero, #v{count - 1} = :nobody{remove}",
             condition,
-            {":zero": 0, ":nobody": NOBODY, ":writer": writer},
+            {":zero": 0, ":nobody": NOBODY, ":request": request_token},
         )
 
     def _get(self, key: str) -> Item | None:
@@ -543,8 +532,8 @@ class DynamoDBStore:
         try:
             item = self._update(verification_key(verification_id), update, condition, values, number)
         except ConditionFailed as failed:
-            field, writer = own or ((), "")
-            return _own_or_refused(failed.item, field, writer, read_verification)
+            field, request_token = own or ((), "")
+            return _own_or_refused(failed.item, field, request_token, read_verification)
         return read_verification(item)
 
     def _update_if_possible(
@@ -617,7 +606,7 @@ class _Slots:
 
 
 def _own_or_refused[T](
-    item: Item | None, field: tuple[str, ...], writer: str, read: Callable[[Item], T]
+    item: Item | None, field: tuple[str, ...], request_token: str, read: Callable[[Item], T]
 ) -> T | Refused[T]:
     """A failed condition is a success where the item shows that an earlier try of this same write was applied.
 
@@ -628,7 +617,7 @@ def _own_or_refused[T](
     value: Any = {"M": item}
     for name in field:
         value = value.get("M", {}).get(name, {})
-    return read(item) if field and value == {"S": writer} else Refused(read(item))
+    return read(item) if field and value == {"S": request_token} else Refused(read(item))
 
 
 def _outcomes(item: Item | None, now: int) -> str:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.limits import HOUR_MS
+from otp_feedback.domain.recipient import HOUR_MS
 from otp_feedback.usecases.ports import Store
 
 FRESH_MS = 5000
@@ -13,7 +13,7 @@ so that neither a send nor a busy stack makes a write each time."""
 KEPT_S = 7200
 
 
-class SpendMeter:
+class HourlyCap:
     """Counts a process's sends and knows, some seconds late, how many the whole stack has made this hour.
 
     Parameters
@@ -33,14 +33,14 @@ class SpendMeter:
         self._read_at = 0
         self._taken_by: str | None = None
 
-    def take(self, now: int, writer: str) -> int:
+    def take(self, now: int, request_token: str) -> int:
         """Count a message that is about to be sent; whole seconds until there may be one, 0 where it may go at once.
 
         Parameters
         ----------
         now
             Epoch milliseconds.
-        writer
+        request_token
             The request that sends it, and may give it back.
 
         Raises
@@ -54,15 +54,15 @@ class SpendMeter:
             taken = self._total <= self._cap
         elif taken := self._total + self._pending < self._cap:
             self._pending += 1
-        self._taken_by = writer if taken else None
+        self._taken_by = request_token if taken else None
         return 0 if taken else -(-(self._hour + HOUR_MS - now) // 1000)
 
-    def give_back(self, writer: str) -> None:
+    def give_back(self, request_token: str) -> None:
         """Take a message off the count that this request took and that provably was not sent.
 
         Where that cannot be written now it goes with the next addition, if this process makes one.
         """
-        if self._taken_by != writer:
+        if self._taken_by != request_token:
             return
         self._taken_by = None
         self._pending -= 1

@@ -4,7 +4,9 @@ import itertools
 import re
 from collections.abc import Iterator
 
-from otp_feedback.domain.secret import Keys, Mac, Secret, parse_link_id
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Message
 
 CREATED_WITHIN_MS = 20_000

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 from urllib.parse import parse_qs
 
-from otp_feedback.adapters.http import HttpRequest
-from otp_feedback.adapters.signature import joined, signature_is_valid
+from otp_feedback.adapters.twilio.signature import joined, signature_is_valid
+from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.domain.errors import InvalidSignature, MalformedRequest
 
 MAX_BODY_BYTES = 32_768
