@@ -1,8 +1,6 @@
 """Confirms actions, whatever the way in: the caller's check or word, the public link, a reply."""
 
 import os
-import random
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -19,7 +17,6 @@ from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.request_log import make_logger
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio.client import TwilioClient, api_base_url
 from otp_feedback.adapters.web.function import HttpFunction, Route
 from otp_feedback.adapters.web.page import asking_page, html_response, result_page
 from otp_feedback.adapters.web.patience import Sleep, patient
@@ -36,14 +33,14 @@ from otp_feedback.adapters.web.wire import (
     VerificationView,
     to_json,
 )
-from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable, UnknownVerification
 from otp_feedback.domain.links import parse_link_id
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.texts import PageTexts, choose_page_language, page_texts
-from otp_feedback.usecases.confirm import Inbound, cancel, check, confirm_by_caller, confirm_link
+from otp_feedback.usecases.confirm import cancel, check, confirm_by_caller, confirm_link
+from otp_feedback.usecases.ports import Service
 from otp_feedback.usecases.reply import InboundReply, confirm_by_reply
-from otp_feedback.usecases.report import Reporting
+from otp_feedback.wiring import make_service, make_vault
 
 SERVICE = "confirm_action"
 REJECT_CALL = '<Reject reason="busy"/>'
@@ -59,31 +56,17 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=("OTP_APP_NAME",))
     invocation = Invocation(seconds)
-    vault = SecretVault(
-        clients.client("secretsmanager"),
-        settings.secret_arn,
-        emulated=settings.twilio_is_emulated,
-        time_left=invocation.time_left_s,
-    )
-    store = DynamoDBStore(clients.client("dynamodb"), settings.table, invocation.time_left_s)
-    twilio = TwilioClient(
-        vault.credentials,
-        api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
-        time_left=invocation.time_left_s,
-    )
-    reporting = Reporting(
-        store, twilio, clock, random.random, settings.policy, CircuitBreaker(), spent_s=invocation.spent_s
-    )
-    inbound = Inbound(reporting, vault, secrets.token_bytes)
+    vault = make_vault(settings, invocation)
+    service = make_service(settings, invocation, clock, vault)
     base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
-    webhooks = _webhook_routes(inbound, settings, vault, base_url, invocation)
+    webhooks = _webhook_routes(service, settings, vault, base_url, invocation)
     return HttpFunction(
         SERVICE,
         logger,
         invocation,
-        callers=_caller_routes(inbound),
+        callers=_caller_routes(service),
         public={
-            **_public_routes(inbound, settings),
+            **_public_routes(service, settings),
             **{route: patient(webhook, invocation, sleep) for route, webhook in webhooks.items()},
         },
         failing={("POST", "/twilio/call"): twiml_response(REJECT_CALL)},
@@ -91,28 +74,28 @@ def make_handler(
     )
 
 
-def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
+def _caller_routes(service: Service) -> dict[tuple[str, str], Route]:
     def show(request: HttpRequest) -> Response:
-        verification = inbound.reporting.store.read(request.verification_id)
+        verification = service.verifications.read(request.verification_id)
         if verification is None:
             raise UnknownVerification
-        return _ok(VerificationView.of(verification, inbound.reporting.clock()))
+        return _ok(VerificationView.of(verification, service.clock()))
 
     def check_secret(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         body = request.json(CheckBody)
         secret, expect = Secret(body.secret), body.expectation()
-        return _ok(ConfirmedAnswer.of(check(inbound, verification_id, secret, request.journal, expect=expect)))
+        return _ok(ConfirmedAnswer.of(check(service, verification_id, secret, request.journal, expect=expect)))
 
     def take_callers_word(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         body = request.json(ConfirmBody)
-        return _ok(ConfirmedAnswer.of(confirm_by_caller(inbound, verification_id, body.message, request.journal)))
+        return _ok(ConfirmedAnswer.of(confirm_by_caller(service, verification_id, body.message, request.journal)))
 
     def cancel_verification(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         request.json(CancelBody)
-        return _ok(CanceledAnswer(cancel(inbound, verification_id, request.journal).verification_id))
+        return _ok(CanceledAnswer(cancel(service, verification_id, request.journal).verification_id))
 
     base = "/verifications/{verification_id}"
     return {
@@ -123,7 +106,7 @@ def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
     }
 
 
-def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str], Route]:
+def _public_routes(service: Service, settings: Settings) -> dict[tuple[str, str], Route]:
     def ask(request: HttpRequest) -> Response:
         if settings.link_confirms_on_get and request.method == "GET":
             return confirm(request, _link_opened)
@@ -138,7 +121,7 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
 
     def confirm(request: HttpRequest, link_of: Callable[[HttpRequest], str]) -> Response:
         try:
-            confirm_link(inbound, link_of(request), request.journal)
+            confirm_link(service, link_of(request), request.journal)
         except Problem as problem:
             return failed(request, problem)
         page = result_page(_texts(request, settings), confirmed=True)
@@ -158,14 +141,14 @@ def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str]
 
 
 def _webhook_routes(
-    inbound: Inbound, settings: Settings, vault: SecretVault, base_url: BaseUrl, invocation: Invocation
+    service: Service, settings: Settings, vault: SecretVault, base_url: BaseUrl, invocation: Invocation
 ) -> dict[tuple[str, str], Route]:
     @cache
-    def trying_once() -> Inbound:
+    def trying_once() -> Service:
         """The whole request is tried again, so no call of it is: the last one may then begin later."""
         client = clients.client("dynamodb", ONE_TRY_CONFIG)
         store = DynamoDBStore(client, settings.table, invocation.time_left_s, LONGEST_TRY_S)
-        return replace(inbound, reporting=replace(inbound.reporting, store=store))
+        return replace(service, verifications=store, budgets=store, inbound=store, outbox=store)
 
     def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
         if webhook.ambiguous:

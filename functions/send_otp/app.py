@@ -8,7 +8,6 @@ from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.outbound import make_outbound
 from otp_feedback.adapters.request_log import make_logger
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.web.function import HttpFunction
@@ -18,6 +17,7 @@ from otp_feedback.adapters.web.wire import MessageBody, SentAnswer, StartBody, t
 from otp_feedback.usecases.another import send_another
 from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, start
+from otp_feedback.wiring import make_service
 
 SERVICE = "send_otp"
 
@@ -30,16 +30,16 @@ def make_handler(
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
-    out = make_outbound(settings, invocation, clock)
+    service = make_service(settings, invocation, clock)
 
     def start_verification(request: HttpRequest) -> Response:
         body = request.json(StartBody)
-        return _accepted(start(out, body.to_request(), origin(request), request.journal))
+        return _accepted(start(service, body.to_request(), origin(request), request.journal))
 
     def send_message(request: HttpRequest) -> Response:
         body = request.json(MessageBody)
         return _accepted(
-            send_another(out, request.verification_id, body.to_request(), origin(request), request.journal)
+            send_another(service, request.verification_id, body.to_request(), origin(request), request.journal)
         )
 
     def origin(request: HttpRequest) -> Origin:

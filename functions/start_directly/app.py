@@ -12,7 +12,6 @@ from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.outbound import make_outbound
 from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.adapters.web.problems import problem_response
@@ -21,6 +20,7 @@ from otp_feedback.adapters.web.wire import DirectBody, SentAnswer
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable
 from otp_feedback.usecases.ports import Journal
 from otp_feedback.usecases.start import Origin, start
+from otp_feedback.wiring import make_service
 
 SERVICE = "start_directly"
 CALLER = ""
@@ -37,7 +37,7 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
-    out = make_outbound(settings, invocation, clock)
+    service = make_service(settings, invocation, clock)
 
     def handle(event: Any, context: Any) -> dict[str, Any]:
         started = perf_counter()
@@ -65,7 +65,7 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
         request = body.to_request()
         key = require_idempotency_key(body.idempotency_key, "idempotency_key")
         origin = Origin(CALLER, key, base_url.of_stack())
-        return dict(msgspec.to_builtins(SentAnswer.of(start(out, request, origin, journal))))
+        return dict(msgspec.to_builtins(SentAnswer.of(start(service, request, origin, journal))))
 
     return handle
 

@@ -39,7 +39,7 @@ def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 def _reading(calls: int) -> Operation:
     def read(process: Process) -> None:
         for _ in range(calls):
-            process.outbound.store.read("nobody")
+            process.service.verifications.read("nobody")
 
     return read
 
@@ -59,7 +59,7 @@ def test_orders_are_bounded_by_preemptions(preemptions: int | None, orders: int)
 
 def _counting_up(process: Process) -> None:
     """Read, add one, write: past the store, which cannot do this."""
-    client: Any = process.outbound.store
+    client: Any = process.service.verifications
     client = client._client
     item = client.get_item(TableName=TABLE, Key={"pk": {"S": "counter"}}).get("Item", {"n": {"N": "0"}})
     number = {"N": str(int(item["n"]["N"]) + 1)}

@@ -43,8 +43,7 @@ def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def leave_reports_to_outbox(arena: Arena) -> None:
     """Nothing is reported inline."""
-    reporting = replace(arena.reporting, policy=replace(POLICY, feedback_timeout_ms=0))
-    arena.inbound = replace(arena.inbound, reporting=reporting)
+    arena.service = replace(arena.service, policy=replace(POLICY, feedback_timeout_ms=0))
 
 
 @pytest.mark.usefixtures("one_shard")

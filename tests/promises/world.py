@@ -22,7 +22,6 @@ import phonenumbers
 
 from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
 from otp_feedback.adapters.aws.store import DynamoDBStore
-from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
@@ -39,9 +38,7 @@ from otp_feedback.usecases import reply as reply_usecase
 from otp_feedback.usecases import report as report_usecase
 from otp_feedback.usecases import start as start_usecase
 from otp_feedback.usecases.another import AnotherRequest
-from otp_feedback.usecases.confirm import Inbound
 from otp_feedback.usecases.delivery_status import StatusCallback
-from otp_feedback.usecases.hourly_cap import HourlyCap
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
@@ -57,10 +54,11 @@ from otp_feedback.usecases.ports import (
     SendUnknown,
 )
 from otp_feedback.usecases.reply import InboundReply
-from otp_feedback.usecases.report import Reporting, Run
-from otp_feedback.usecases.sending import Outbound, Sent
+from otp_feedback.usecases.report import Run
+from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, StartRequest
 from tests.promises.executor import Executor
+from tests.service import service_on
 
 TO = "+15005550100"
 TO_MISSPELT = "+115005550100"
@@ -841,12 +839,7 @@ class Process:
         self._compared = False
         store = world.store(_Client(self), TABLE)
         twilio: Any = _Twilio(self)
-        spend = HourlyCap(store, world.cap) if world.cap is not None else None
-        self.outbound = Outbound(
-            store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy, spend
-        )
-        reporting = Reporting(store, twilio, self.clock, self.fraction, world.policy, CircuitBreaker())
-        self.inbound = Inbound(reporting, self, self.random_bytes)
+        self.service = service_on(store, twilio, self, self.clock, world.policy, self.random_bytes, world.cap)
 
     def run(self, operation: "Operation") -> Answer:
         """Run an operation and note its answer."""
@@ -878,7 +871,7 @@ class Process:
         self.once = f"start/{key}" if key is not None else self.name
         given = Secret(secret) if secret is not None else None
         request = StartRequest(to, action, limit_key=limit_key, secret=given, sid=sid)
-        return self.world.ways.start(self.outbound, request, self._origin(key), _Silence())
+        return self.world.ways.start(self.service, request, self._origin(key), _Silence())
 
     def another(
         self, verification_id: str, key: str | None = None, secret: str | None = None, sid: str | None = None
@@ -886,45 +879,45 @@ class Process:
         """`POST /verifications/{verification_id}/messages`."""
         self.once = f"another/{verification_id}/{key}" if key is not None else self.name
         request = AnotherRequest(Secret(secret) if secret is not None else None, sid)
-        return self.world.ways.another(self.outbound, verification_id, request, self._origin(key), _Silence())
+        return self.world.ways.another(self.service, verification_id, request, self._origin(key), _Silence())
 
     def check(self, verification_id: str, guess: str) -> Verification:
         """`POST /verifications/{verification_id}/check`."""
         self._guess = guess
-        return self.world.ways.check(self.inbound, verification_id, Secret(guess), _Silence())
+        return self.world.ways.check(self.service, verification_id, Secret(guess), _Silence())
 
     def link(self, link: str) -> Verification:
         """`POST /confirm`."""
         parsed = parse_link_id(link)
         self._guess = parsed[1].reveal() if parsed is not None else ""
-        return self.world.ways.link(self.inbound, link, _Silence())
+        return self.world.ways.link(self.service, link, _Silence())
 
     def look_at_link(self, link: str) -> None:
         """`GET /confirm`: what a preview does."""
         self.only_looks = True
         parsed = parse_link_id(link)
         self._guess = parsed[1].reveal() if parsed is not None else ""
-        self.world.ways.look_at_link(self.inbound, link, _Silence())
+        self.world.ways.look_at_link(self.service, link, _Silence())
 
     def caller(self, verification_id: str, number: int | None = None) -> Verification:
         """`POST /verifications/{verification_id}/confirm`."""
         self.names_the_only_one = number is None
         if number is not None:
             self._boundary.observe(lambda: self.world.ledger.acted.add((verification_id, number)))
-        return self.world.ways.caller(self.inbound, verification_id, number, _Silence())
+        return self.world.ways.caller(self.service, verification_id, number, _Silence())
 
     def cancel(self, verification_id: str) -> Verification:
         """`POST /verifications/{verification_id}/cancel`."""
-        return self.world.ways.cancel(self.inbound, verification_id, _Silence())
+        return self.world.ways.cancel(self.service, verification_id, _Silence())
 
     def reply(self, sid: str = "SMinbound", sender: str = TO, body: str = "yes") -> bool:
         """`POST /twilio/message`."""
         self.inbound_sid, self.inbound_sender = sid, sender
-        return self.world.ways.reply(self.inbound, InboundReply(sid, sender, SENDER, body), _Silence())
+        return self.world.ways.reply(self.service, InboundReply(sid, sender, SENDER, body), _Silence())
 
     def deliver(self, callback: StatusCallback) -> None:
         """`POST /twilio/status`."""
-        self.world.ways.deliver(self.outbound.store, self.clock, callback, _Silence())
+        self.world.ways.deliver(self.service.verifications, self.clock, callback, _Silence())
 
     def retry(self) -> int:
         """The schedule's minute."""
@@ -934,7 +927,7 @@ class Process:
                 call()
 
         run = Run(self.name, lambda: False, self.clock() + RUN_MS, in_turn)
-        return self.world.ways.retry(self.inbound.reporting, self.keys, run, _Silence())
+        return self.world.ways.retry(self.service, self.keys, run, _Silence())
 
     def erase(self, verification_id: str) -> None:
         """What an operator's erasing comes to."""
@@ -957,10 +950,6 @@ class Process:
         """The same bytes each time the same process runs."""
         self._drawn += 1
         return hashlib.shake_128(f"{self.name}/{self._drawn}".encode()).digest(count)
-
-    def fraction(self) -> float:
-        """A number in [0, 1), the same each time the same process runs."""
-        return int.from_bytes(self.random_bytes(4)) / 2**32
 
     def outward(self, name: str, request: Mapping[str, Any], perform: Callable[[], Any]) -> Any:
         """Every outward call of this process.

@@ -17,10 +17,9 @@ from otp_feedback.domain.keys import Keys, Mac
 from otp_feedback.domain.phone import PhoneNumber, recorded_number
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused
+from otp_feedback.usecases.ports import Journal, Refused, Service
 from otp_feedback.usecases.sending import (
     Draft,
-    Outbound,
     Sent,
     already_sent,
     answer_again,
@@ -52,7 +51,7 @@ class AnotherRequest:
 
 
 def send_another(
-    out: Outbound, verification_id: str, request: AnotherRequest, origin: Origin, journal: Journal
+    service: Service, verification_id: str, request: AnotherRequest, origin: Origin, journal: Journal
 ) -> Sent:
     """Send the next message of a verification.
 
@@ -64,26 +63,26 @@ def send_another(
     Problem
         Nothing was sent; which one says why.
     """
-    verification = _read(out, verification_id)
+    verification = _read(service, verification_id)
     number = recorded_number(verification.to)
     journal.note(verification=verification_id, to=number.masked, country=number.country)
     journal.note(action=verification.action.value, number=verification.latest.number + 1)
-    keys = out.vault.keys()
+    keys = service.vault.keys()
     idempotency = _idempotency(keys, verification_id, request, origin)
-    if (answer := _stored_answer(verification, idempotency, out.clock())) is not None:
+    if (answer := _stored_answer(verification, idempotency, service.clock())) is not None:
         journal.note(replayed="yes")
         return answer
-    _require_open(verification, out.clock())
-    if out.policy.record_ttl(verification.created_at) * 1000 < out.clock() + out.policy.lifetime_s * 1000:
+    _require_open(verification, service.clock())
+    if service.policy.record_ttl(verification.created_at) * 1000 < service.clock() + service.policy.lifetime_s * 1000:
         raise Expired
-    if verification.latest.number >= out.policy.max_messages:
+    if verification.latest.number >= service.policy.max_messages:
         raise TooManyMessages
-    sent = dispatch(out, _draft(out, keys, verification, request, number, origin, idempotency), journal)
-    return _answer_of_other(sent, idempotency, out.clock()) if isinstance(sent, Refused) else sent
+    sent = dispatch(service, _draft(service, keys, verification, request, number, origin, idempotency), journal)
+    return _answer_of_other(sent, idempotency, service.clock()) if isinstance(sent, Refused) else sent
 
 
 def _draft(
-    out: Outbound,
+    service: Service,
     keys: Keys,
     verification: Verification,
     request: AnotherRequest,
@@ -92,20 +91,20 @@ def _draft(
     idempotency: bytes | None,
 ) -> Draft:
     verification_id, number = verification.verification_id, verification.latest.number + 1
-    fixed = fixed_secret(out.policy, verification.to, verification.action, request.secret)
-    secret = fixed or _distinct_secret(out, keys, verification, request)
-    message = replace(new_message(out, keys, verification_id, number, secret), idempotency=idempotency)
+    fixed = fixed_secret(service.policy, verification.to, verification.action, request.secret)
+    secret = fixed or _distinct_secret(service, keys, verification, request)
+    message = replace(new_message(service, keys, verification_id, number, secret), idempotency=idempotency)
     needs_sending = request.sid is None and fixed is None
     if not needs_sending:
         message = already_sent(message, request.sid)
-    outgoing = compose(out.policy, verification, message, secret, to.country, origin.base_url)
+    outgoing = compose(service.policy, verification, message, secret, to.country, origin.base_url)
 
     def write(request_token: str) -> Refused[Verification] | None:
-        written = out.store.add_message(verification_id, message, request_token)
+        written = service.verifications.add_message(verification_id, message, request_token)
         return written if isinstance(written, Refused) else None
 
     def replay() -> Sent | None:
-        return _stored_answer(_read(out, verification_id), idempotency, out.clock())
+        return _stored_answer(_read(service, verification_id), idempotency, service.clock())
 
     return Draft(
         verification=verification,
@@ -114,13 +113,13 @@ def _draft(
         recipient=recipient_id(keys, verification.to),
         limited=fixed is None and (secret is not None or needs_sending),
         write=write,
-        undo=lambda request_token: out.store.remove_unsent_message(verification_id, number, request_token),
+        undo=lambda request_token: service.verifications.remove_unsent_message(verification_id, number, request_token),
         replay=replay if idempotency is not None else None,
     )
 
 
-def _read(out: Outbound, verification_id: str) -> Verification:
-    verification = out.store.read(verification_id)
+def _read(service: Service, verification_id: str) -> Verification:
+    verification = service.verifications.read(verification_id)
     if verification is None:
         raise UnknownVerification
     return verification
@@ -132,10 +131,12 @@ def _require_open(verification: Verification, now: int) -> None:
         raise closed
 
 
-def _distinct_secret(out: Outbound, keys: Keys, verification: Verification, request: AnotherRequest) -> Secret | None:
+def _distinct_secret(
+    service: Service, keys: Keys, verification: Verification, request: AnotherRequest
+) -> Secret | None:
     """A secret that no earlier message carries, so that what is entered names one message."""
     while True:
-        secret = choose_secret(out, verification.action, request.secret, request.sid)
+        secret = choose_secret(service, verification.action, request.secret, request.sid)
         made_here = secret is not None and request.secret is None
         if not made_here or not _collides(keys, verification.verification_id, verification.macs, secret):
             return secret

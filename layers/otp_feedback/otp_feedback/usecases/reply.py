@@ -12,8 +12,8 @@ from otp_feedback.domain.replies import refuses, why_no_answer
 from otp_feedback.domain.senders import is_messaging_service, is_reached_at
 from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
-from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
-from otp_feedback.usecases.ports import Confirming, Journal
+from otp_feedback.usecases.confirm import confirm_unguessed
+from otp_feedback.usecases.ports import Confirming, Journal, Service
 from otp_feedback.usecases.sending import recipient_id, replied_to
 
 NOTHING = ("-", 0)
@@ -57,7 +57,7 @@ class InboundReply:
     kind: str | None = None
 
 
-def confirm_by_reply(inbound: Inbound, reply: InboundReply, journal: Journal) -> bool:
+def confirm_by_reply(service: Service, reply: InboundReply, journal: Journal) -> bool:
     """Put an inbound message or call to the verification that it answers, and confirm that.
 
     Returns whether it confirmed one; what does not is for the user's own application, a late answer too, though that is
@@ -70,16 +70,16 @@ def confirm_by_reply(inbound: Inbound, reply: InboundReply, journal: Journal) ->
         journal.note(ignored="no-number")
         return False
     journal.note(to=number.masked)
-    bound = inbound.reporting.store.bound_inbound(reply.sid)
+    bound = service.inbound.bound_inbound(reply.sid)
     if bound == NOTHING:
         journal.note(ignored="no-match")
-    target = bound or _put(inbound, reply, number.e164, journal)
+    target = bound or _put(service, reply, number.e164, journal)
     if target == NOTHING:
         return False
     verification_id, message = target
     journal.note(verification=verification_id)
     try:
-        confirm_unguessed(inbound, verification_id, Confirming(message, None, REPLIED, Proof.SENDER), journal)
+        confirm_unguessed(service, verification_id, Confirming(message, None, REPLIED, Proof.SENDER), journal)
     except Problem as problem:
         if problem.name == "unavailable":
             raise
@@ -88,13 +88,13 @@ def confirm_by_reply(inbound: Inbound, reply: InboundReply, journal: Journal) ->
     return True
 
 
-def _put(inbound: Inbound, reply: InboundReply, e164: str, journal: Journal) -> tuple[str, int]:
+def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> tuple[str, int]:
     """Bind an inbound message or call to what it answers; where that is nothing live, note that one came.
 
     What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
     """
-    store, now, policy = inbound.reporting.store, inbound.reporting.clock(), inbound.reporting.policy
-    line = _read_line(inbound, recipient_id(inbound.vault.keys(), e164))
+    now, policy = service.clock(), service.policy
+    line = _read_line(service, recipient_id(service.vault.keys(), e164))
     ignored = _why_ignored(reply, policy)
     if ignored is not None and not line.awaiting:
         journal.note(ignored=ignored)
@@ -105,13 +105,13 @@ def _put(inbound: Inbound, reply: InboundReply, e164: str, journal: Journal) -> 
     if found is None:
         journal.note(ignored=ignored or "no-match")
         if line.awaiting and policy.report_late_actions:
-            store.note_inbound(line.recipient, now)
-        return store.bind_inbound(reply.sid, *NOTHING)
+            service.inbound.note_inbound(line.recipient, now)
+        return service.inbound.bind_inbound(reply.sid, *NOTHING)
     message, verification = found
-    bound = store.bind_inbound(reply.sid, verification.verification_id, message.number)
+    bound = service.inbound.bind_inbound(reply.sid, verification.verification_id, message.number)
     if not message.is_live(now):
         # Noted only now, so that the webhook, repeated after a crash, is not taken for a second one.
-        store.note_inbound(line.recipient, now)
+        service.inbound.note_inbound(line.recipient, now)
     return bound
 
 
@@ -134,11 +134,12 @@ class _Line:
     heard_at: int
 
 
-def _read_line(inbound: Inbound, recipient_key: bytes) -> _Line:
-    store = inbound.reporting.store
-    recipient = store.read_recipient(recipient_key) or Recipient()
+def _read_line(service: Service, recipient_key: bytes) -> _Line:
+    recipient = service.budgets.read_recipient(recipient_key) or Recipient()
     names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
-    asked = [each for each in map(store.read, names) if each is not None and each.action is Action.REPLY]
+    asked = [
+        each for each in map(service.verifications.read, names) if each is not None and each.action is Action.REPLY
+    ]
     answered = [each.confirmation.at for each in asked if each.confirmation and each.confirmation.proof is Proof.SENDER]
     awaiting = [each for each in asked if each.state is State.PENDING]
     return _Line(recipient_key, awaiting, max(recipient.last_inbound_at or 0, *answered, 0))

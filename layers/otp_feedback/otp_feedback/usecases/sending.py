@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical
 from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, TooManyMessages, Unavailable
-from otp_feedback.domain.ids import RandomBytes, encode_id
+from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.links import link_id
 from otp_feedback.domain.phone import subscriber
@@ -17,9 +17,7 @@ from otp_feedback.domain.senders import is_whatsapp
 from otp_feedback.domain.texts import Content, Template, UnsupportedLocale, choose_language, preferred_tag, render
 from otp_feedback.domain.twilio_errors import problem_for
 from otp_feedback.domain.verification import Action, Message, Verification
-from otp_feedback.usecases.hourly_cap import HourlyCap
 from otp_feedback.usecases.ports import (
-    Clock,
     Created,
     CreateRefused,
     Journal,
@@ -27,9 +25,7 @@ from otp_feedback.usecases.ports import (
     OutgoingMessage,
     Refused,
     SendUnknown,
-    Store,
-    Twilio,
-    Vault,
+    Service,
 )
 
 CREATE_DEADLINE_S = 8.0
@@ -72,26 +68,12 @@ Replay = Callable[[], Sent | None]
 """Looks again whether the request's Idempotency-Key was answered before."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outbound:
-    """Everything that sending needs from outside."""
-
-    store: Store
-    twilio: Twilio
-    vault: Vault
-    clock: Clock
-    random_bytes: RandomBytes
-    sleep: Callable[[float], None]
-    policy: Policy
-    spend: HourlyCap | None = None
-
-
 def recipient_id(keys: Keys, e164: str) -> bytes:
     """The keyed digest under which a subscriber's budgets are kept, whichever form of the number is given."""
     return keys.index("recipient", subscriber(e164))
 
 
-def choose_secret(out: Outbound, action: Action, given: Secret | None, sid: str | None) -> Secret | None:
+def choose_secret(service: Service, action: Action, given: Secret | None, sid: str | None) -> Secret | None:
     """The secret of a new message: made here, or the caller's own.
 
     Raises
@@ -108,21 +90,21 @@ def choose_secret(out: Outbound, action: Action, given: Secret | None, sid: str 
             raise MalformedRequest(field, "is only allowed with action caller")
     match action:
         case Action.CODE:
-            return generate_code(out.policy.code_digits, out.random_bytes)
+            return generate_code(service.policy.code_digits, service.random_bytes)
         case Action.LINK:
-            return generate_link_secret(out.random_bytes)
+            return generate_link_secret(service.random_bytes)
         case Action.PASSWORD:
-            return generate_password(out.random_bytes)
+            return generate_password(service.random_bytes)
         case Action.REPLY:
             return None
 
 
-def new_message(out: Outbound, keys: Keys, verification_id: str, number: int, secret: Secret | None) -> Message:
+def new_message(service: Service, keys: Keys, verification_id: str, number: int, secret: Secret | None) -> Message:
     """A message that is about to be sent."""
-    now = out.clock()
+    now = service.clock()
     return Message(
         number=number,
-        expires_at=now + out.policy.lifetime_s * 1000,
+        expires_at=now + service.policy.lifetime_s * 1000,
         sent_at=now,
         mac=keys.mac(verification_id, number, secret) if secret is not None else None,
     )
@@ -159,7 +141,7 @@ class Draft:
     replay: Replay | None
 
 
-def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Verification]:
+def dispatch(service: Service, draft: Draft, journal: Journal) -> Sent | Refused[Verification]:
     """Budget, record, message, SID, in this order; or what stood in the record's way.
 
     Raises
@@ -167,8 +149,8 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
     Problem
         Nothing was sent; which one says why.
     """
-    request_token = encode_id(out.random_bytes(8))
-    replayed = _reserve_budgets(out, draft, request_token)
+    request_token = encode_id(service.random_bytes(8))
+    replayed = _reserve_budgets(service, draft, request_token)
     if replayed is not None:
         journal.note(replayed="yes")
         return replayed
@@ -176,32 +158,32 @@ def dispatch(out: Outbound, draft: Draft, journal: Journal) -> Sent | Refused[Ve
         refused = draft.write(request_token)
     except Unavailable:
         # It may have been written: whoever sends the same Idempotency-Key again would be answered, and sent nothing.
-        _take_back(out, draft, request_token)
+        _take_back(service, draft, request_token)
         raise
     if refused is not None:
-        _release_budgets(out, draft, request_token)
+        _release_budgets(service, draft, request_token)
         return refused
     if draft.outgoing is None:
         if draft.message.sid is not None:
             journal.count("Sent")
         journal.note(sid=draft.message.sid)
         return answer_again(draft.message, draft.verification.verification_id, draft.message.sent_at)
-    sent = _send(out, draft.verification.verification_id, draft.message, draft.outgoing, journal)
+    sent = _send(service, draft.verification.verification_id, draft.message, draft.outgoing, journal)
     if sent is None:
-        _take_back(out, draft, request_token)
+        _take_back(service, draft, request_token)
         raise Unavailable
     return sent
 
 
-def _take_back(out: Outbound, draft: Draft, request_token: str) -> None:
+def _take_back(service: Service, draft: Draft, request_token: str) -> None:
     """Where nothing was sent, leave nothing behind; what does not work out hinders nothing else."""
     try:
         draft.undo(request_token)
     finally:
-        _release_budgets(out, draft, request_token)
+        _release_budgets(service, draft, request_token)
 
 
-def _reserve_budgets(out: Outbound, draft: Draft, request_token: str) -> Sent | None:
+def _reserve_budgets(service: Service, draft: Draft, request_token: str) -> Sent | None:
     """Take a slot of the limit key's budget, one of the recipient's, and a place under the stack's hourly cap.
 
     Returns None; or, where the request with the same Idempotency-Key holds the recipient's slot, that one's answer.
@@ -215,51 +197,51 @@ def _reserve_budgets(out: Outbound, draft: Draft, request_token: str) -> Sent | 
     """
     if not draft.limited:
         return None
-    limits = out.policy.limits
-    now = out.clock()
+    limits = service.policy.limits
+    now = service.clock()
     holder = _send_holder(draft.verification, draft.message.number)
     try:
-        wait_s = _reserve_limit_key(out, draft, request_token)
-        reserved = None if wait_s else out.store.reserve_send(draft.recipient, holder, now, limits, request_token)
+        wait_s = _reserve_limit_key(service, draft, request_token)
+        reserved = None if wait_s else service.budgets.reserve_send(draft.recipient, holder, now, limits, request_token)
     except Unavailable:
         # What was asked for may have been taken.
-        _release_budgets(out, draft, request_token)
+        _release_budgets(service, draft, request_token)
         raise
     if isinstance(reserved, Recipient):
-        _require_within_cap(out, draft, reserved, request_token)
+        _require_within_cap(service, draft, reserved, request_token)
         return None
     if reserved is not None:
-        _release_limit_key(out, draft, request_token)
+        _release_limit_key(service, draft, request_token)
         current = reserved.current or Recipient()
     else:
-        current = out.store.read_recipient(draft.recipient) or Recipient()
+        current = service.budgets.read_recipient(draft.recipient) or Recipient()
     if draft.replay is not None and current.holders[:1] == (holder,):
-        return _await_other(out, draft.replay)
+        return _await_other(service, draft.replay)
     if current.failures >= limits.max_failures:
         raise TooManyMessages
     raise TooManyMessages(retry_after_s=max(wait_s, _wait_s(limits.recipient, current, now)))
 
 
-def _require_within_cap(out: Outbound, draft: Draft, recipient: Recipient, request_token: str) -> None:
+def _require_within_cap(service: Service, draft: Draft, recipient: Recipient, request_token: str) -> None:
     """Who has confirmed something before is no stranger that a pump made up, and neither counted nor refused."""
-    if out.spend is None or draft.outgoing is None or recipient.last_confirmed_at is not None:
+    if service.hourly_cap is None or draft.outgoing is None or recipient.last_confirmed_at is not None:
         return
     try:
-        wait_s = out.spend.take(out.clock(), request_token)
+        wait_s = service.hourly_cap.take(service.clock(), request_token)
     except Unavailable:
-        _release_budgets(out, draft, request_token)
+        _release_budgets(service, draft, request_token)
         raise
     if wait_s:
-        _release_budgets(out, draft, request_token)
+        _release_budgets(service, draft, request_token)
         raise TooManyMessages(retry_after_s=wait_s)
 
 
-def _reserve_limit_key(out: Outbound, draft: Draft, request_token: str) -> int:
+def _reserve_limit_key(service: Service, draft: Draft, request_token: str) -> int:
     """Take a slot of the limit key's budget; returns 0, or the whole seconds until there is one."""
-    limit_key, windows, now = draft.verification.limit_key, out.policy.limits.limit_key, out.clock()
+    limit_key, windows, now = draft.verification.limit_key, service.policy.limits.limit_key, service.clock()
     if limit_key is None:
         return 0
-    reserved = out.store.reserve_limit_key(limit_key, now, windows, request_token)
+    reserved = service.budgets.reserve_limit_key(limit_key, now, windows, request_token)
     return _wait_s(windows, reserved.current or Recipient(), now) if isinstance(reserved, Refused) else 0
 
 
@@ -268,19 +250,19 @@ def _wait_s(windows: Windows, current: Recipient, now: int) -> int:
     return max(1, -(-windows.wait_ms(current.sends, now) // 1000))
 
 
-def _release_budgets(out: Outbound, draft: Draft, request_token: str) -> None:
-    if out.spend is not None:
-        out.spend.give_back(request_token)
+def _release_budgets(service: Service, draft: Draft, request_token: str) -> None:
+    if service.hourly_cap is not None:
+        service.hourly_cap.give_back(request_token)
     if draft.limited:
         try:
-            out.store.release_send(draft.recipient, request_token)
+            service.budgets.release_send(draft.recipient, request_token)
         finally:
-            _release_limit_key(out, draft, request_token)
+            _release_limit_key(service, draft, request_token)
 
 
-def _release_limit_key(out: Outbound, draft: Draft, request_token: str) -> None:
+def _release_limit_key(service: Service, draft: Draft, request_token: str) -> None:
     if draft.verification.limit_key is not None:
-        out.store.release_limit_key(draft.verification.limit_key, out.policy.limits.limit_key, request_token)
+        service.budgets.release_limit_key(draft.verification.limit_key, service.policy.limits.limit_key, request_token)
 
 
 def already_sent(message: Message, sid: str | None) -> Message:
@@ -321,10 +303,10 @@ def replied_to(holder: str) -> str | None:
     return holder.partition("#")[0] if holder.endswith(REPLY_MARK) else None
 
 
-def _await_other(out: Outbound, replay: Replay) -> Sent:
+def _await_other(service: Service, replay: Replay) -> Sent:
     for attempt in range(REREADS):
         if attempt:
-            out.sleep(REREAD_PAUSE_S)
+            service.sleep(REREAD_PAUSE_S)
         answer = replay()
         if answer is not None:
             return answer
@@ -419,7 +401,7 @@ def compose(
 
 
 def _send(
-    out: Outbound, verification_id: str, message: Message, outgoing: OutgoingMessage, journal: Journal
+    service: Service, verification_id: str, message: Message, outgoing: OutgoingMessage, journal: Journal
 ) -> Sent | None:
     """Ask Twilio for the message and store what became of it.
 
@@ -430,22 +412,22 @@ def _send(
     Problem
         Twilio refused the message.
     """
-    outcome = out.twilio.create_message(outgoing, CREATE_DEADLINE_S)
+    outcome = service.twilio.create_message(outgoing, CREATE_DEADLINE_S)
     match outcome:
         case Created(sid):
             journal.count("Sent")
             journal.note(sid=sid)
-            _store(out, verification_id, message.number, Delivery.ACCEPTED, journal, sid=sid)
+            _store(service, verification_id, message.number, Delivery.ACCEPTED, journal, sid=sid)
             return Sent(verification_id, message.expires_at, message.number, sid, accepted=True)
         case SendUnknown():
             journal.count("SendFailed")
             journal.note(send="unknown")
-            _store(out, verification_id, message.number, Delivery.UNKNOWN, journal)
+            _store(service, verification_id, message.number, Delivery.UNKNOWN, journal)
             return Sent(verification_id, message.expires_at, message.number, None, accepted=False)
         case CreateRefused(code):
             journal.count("SendFailed")
             journal.note(send="rejected", twilio_code=code)
-            _store(out, verification_id, message.number, Delivery.REJECTED, journal, error_code=code)
+            _store(service, verification_id, message.number, Delivery.REJECTED, journal, error_code=code)
             raise problem_for(code)
         case NotSent(code):
             journal.count("SendFailed")
@@ -454,7 +436,7 @@ def _send(
 
 
 def _store(
-    out: Outbound,
+    service: Service,
     verification_id: str,
     number: int,
     delivery: Delivery,
@@ -464,7 +446,7 @@ def _store(
 ) -> None:
     """A write that fails here loses nothing: the status callback brings the SID again."""
     try:
-        out.store.advance_message(verification_id, number, delivery, out.clock(), sid, error_code)
+        service.verifications.advance_message(verification_id, number, delivery, service.clock(), sid, error_code)
     except Unavailable:
         journal.note(attach="unavailable")
 

@@ -11,10 +11,9 @@ from otp_feedback.domain.recipient import canonical_limit_key
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
 from otp_feedback.domain.verification import Action, Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused
+from otp_feedback.usecases.ports import Journal, Refused, Service
 from otp_feedback.usecases.sending import (
     Draft,
-    Outbound,
     Replay,
     Sent,
     already_sent,
@@ -71,7 +70,7 @@ class Origin:
     base_url: str
 
 
-def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+def start(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """Send a verification's first message.
 
     Raises
@@ -81,25 +80,25 @@ def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal
     """
     number = parse_number(request.to)
     journal.note(to=number.masked, country=number.country, action=request.action.value)
-    _require_allowed(request, number, out.policy)
-    keys = out.vault.keys()
-    verification_id, fingerprint = _identify(out, keys, request, origin)
+    _require_allowed(request, number, service.policy)
+    keys = service.vault.keys()
+    verification_id, fingerprint = _identify(service, keys, request, origin)
     journal.note(verification=verification_id)
 
     def replay() -> Sent | None:
-        kept = out.store.read(verification_id)
-        return _stored_answer(kept, fingerprint, out.clock()) if kept is not None else None
+        kept = service.verifications.read(verification_id)
+        return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
 
     if fingerprint is not None and (answer := replay()) is not None:
         journal.note(replayed="yes")
         return answer
-    draft = _draft(out, keys, request, number, origin, verification_id, fingerprint, replay)
-    sent = dispatch(out, draft, journal)
-    return _answer_of_other(sent, fingerprint, out.clock()) if isinstance(sent, Refused) else sent
+    draft = _draft(service, keys, request, number, origin, verification_id, fingerprint, replay)
+    sent = dispatch(service, draft, journal)
+    return _answer_of_other(sent, fingerprint, service.clock()) if isinstance(sent, Refused) else sent
 
 
 def _draft(
-    out: Outbound,
+    service: Service,
     keys: Keys,
     request: StartRequest,
     number: PhoneNumber,
@@ -108,10 +107,10 @@ def _draft(
     fingerprint: bytes | None,
     replay: Replay,
 ) -> Draft:
-    fixed = fixed_secret(out.policy, number.e164, request.action, request.secret)
-    secret = choose_secret(out, request.action, request.secret, request.sid)
+    fixed = fixed_secret(service.policy, number.e164, request.action, request.secret)
+    secret = choose_secret(service, request.action, request.secret, request.sid)
     secret = fixed or secret
-    message = new_message(out, keys, verification_id, 1, secret)
+    message = new_message(service, keys, verification_id, 1, secret)
     needs_sending = request.sid is None and fixed is None
     if not needs_sending:
         message = already_sent(message, request.sid)
@@ -120,27 +119,27 @@ def _draft(
         action=request.action,
         to=number.e164,
         created_at=message.sent_at,
-        max_attempts=out.policy.limits.max_attempts,
+        max_attempts=service.policy.limits.max_attempts,
         messages={1: message},
-        locale=choose_locale(out.policy, request.template, request.action, request.locale),
+        locale=choose_locale(service.policy, request.template, request.action, request.locale),
         template=request.template,
-        sender=request.sender or out.policy.sender,
+        sender=request.sender or service.policy.sender,
         reference=request.reference,
         limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
         is_test=fixed is not None,
     )
-    outgoing = compose(out.policy, verification, message, secret, number.country, origin.base_url)
+    outgoing = compose(service.policy, verification, message, secret, number.country, origin.base_url)
     return Draft(
         verification=verification,
         message=message,
         outgoing=outgoing if needs_sending else None,
         recipient=recipient_id(keys, number.e164),
         limited=fixed is None and (secret is not None or needs_sending),
-        write=lambda request_token: out.store.create(
-            verification, out.policy.record_ttl(message.sent_at), request_token
+        write=lambda request_token: service.verifications.create(
+            verification, service.policy.record_ttl(message.sent_at), request_token
         ),
-        undo=lambda request_token: out.store.delete_unsent(verification_id, request_token),
+        undo=lambda request_token: service.verifications.delete_unsent(verification_id, request_token),
         replay=replay if fingerprint is not None else None,
     )
 
@@ -154,10 +153,10 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
         raise MalformedRequest("sender", "is alphanumeric, which nobody can reply to")
 
 
-def _identify(out: Outbound, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
+def _identify(service: Service, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
     """The verification's id and the request's fingerprint: both follow from an Idempotency-Key, where there is one."""
     if origin.idempotency_key is None:
-        return new_verification_id(out.random_bytes), None
+        return new_verification_id(service.random_bytes), None
     digest = keys.index("idempotency", origin.caller, origin.idempotency_key)
     return encode_id(digest[:ID_BYTES]), _fingerprint(keys, request)
 

@@ -132,14 +132,14 @@ class DynamoDBStore:
         slots = _Slots(windows.daily, request_token, ttl=(now + 2 * DAY_MS) // 1000)
         return self._reserve_window(limit_key_key(limit_key), windows, slots, now, request_token)
 
-    def read_limit_key(self, limit_key: bytes) -> Recipient | None:
+    def _read_limit_key(self, limit_key: bytes) -> Recipient | None:
         item = self._get(limit_key_key(limit_key))
         return read_recipient(item) if item is not None else None
 
     def release_limit_key(self, limit_key: bytes, windows: Windows, request_token: str) -> None:
         """Others of this key may have taken slots since: the request's own is looked for, and looked for again."""
         for _ in range(RELEASING_TRIES):
-            current = self.read_limit_key(limit_key)
+            current = self._read_limit_key(limit_key)
             if current is None or request_token not in current.holders[: windows.daily]:
                 return
             slot = current.holders.index(request_token)

@@ -1,10 +1,10 @@
 """A cap on the messages that a stack sends in an hour: the backstop against a bill."""
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.recipient import HOUR_MS
-from otp_feedback.usecases.ports import Store
 
 FRESH_MS = 5000
 """How old the stack's count may be. Each process adds its sends in one write and learns the total from it,
@@ -18,15 +18,16 @@ class HourlyCap:
 
     Parameters
     ----------
-    store
-        Where all processes add up.
     cap
         Messages an hour.
+    count_sends
+        Adds to the stack's sends in the hour that begins then (epoch milliseconds), kept until the epoch second that
+        comes third, and returns them all.
     """
 
-    def __init__(self, store: Store, cap: int) -> None:
-        self._store = store
+    def __init__(self, cap: int, count_sends: Callable[[int, int, int], int]) -> None:
         self._cap = cap
+        self._count_sends = count_sends
         self._hour = 0
         self._total = 0
         self._pending = 0
@@ -68,7 +69,7 @@ class HourlyCap:
         self._pending -= 1
         if self._pending < 0:
             with suppress(Unavailable):
-                self._total = self._store.count_sends(self._hour, self._pending, self._ttl())
+                self._total = self._count_sends(self._hour, self._pending, self._ttl())
                 self._pending = 0
 
     def _turn_to(self, now: int) -> None:
@@ -78,7 +79,7 @@ class HourlyCap:
 
     def _add_up(self, now: int) -> None:
         """The message at hand is counted at once, so that a process that sends but one is counted too."""
-        self._total = self._store.count_sends(self._hour, self._pending + 1, self._ttl())
+        self._total = self._count_sends(self._hour, self._pending + 1, self._ttl())
         self._pending = 0
         self._read_at = now
 
