@@ -11,8 +11,8 @@ from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.parallel import in_parallel
 from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.usecases.report import REPORT_DEADLINE_S, Run, retry_due_reports
-from otp_feedback.wiring import make_service, make_vault
+from otp_feedback.usecases.outbox import REPORT_DEADLINE_S, Run, retry_due_reports
+from otp_feedback.wiring import make_service
 
 SERVICE = "retry_feedback"
 WORKERS = 20
@@ -29,8 +29,7 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=())
     invocation = Invocation()
-    vault = make_vault(settings, invocation)
-    service = make_service(settings, invocation, clock, vault)
+    service = make_service(settings, invocation, clock)
 
     def handle(_event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()
@@ -38,7 +37,7 @@ def make_handler(
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id)
         try:
-            taken = retry_due_reports(service, vault.keys, _run(context, clock()), journal)
+            taken = retry_due_reports(service, _run(context, clock()), journal)
             journal.note(taken=taken)
             return {"taken": taken}
         finally:

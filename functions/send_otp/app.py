@@ -15,8 +15,8 @@ from otp_feedback.adapters.web.problems import Response
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.adapters.web.wire import MessageBody, SentAnswer, StartBody, to_json
 from otp_feedback.usecases.another import send_another
-from otp_feedback.usecases.sending import Sent
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import start
 from otp_feedback.wiring import make_service
 
 SERVICE = "send_otp"

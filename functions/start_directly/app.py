@@ -19,7 +19,8 @@ from otp_feedback.adapters.web.request import convert, require_idempotency_key
 from otp_feedback.adapters.web.wire import DirectBody, SentAnswer
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable
 from otp_feedback.usecases.ports import Journal
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin
+from otp_feedback.usecases.start import start
 from otp_feedback.wiring import make_service
 
 SERVICE = "start_directly"

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from otp_feedback.adapters.aws.items import lease_key, outbox_shard, outcomes_key, typed, verification_item
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import (
     Budgets,
     Confirming,

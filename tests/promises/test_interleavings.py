@@ -24,7 +24,7 @@ import pytest
 
 from otp_feedback.adapters.aws import items as records
 from otp_feedback.domain.verification import Feedback, State
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.engine import JustBefore, Participant, confirms, explore, tick
 from tests.promises.scenarios import SITUATIONS, Situation
 from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World, check_promises
@@ -33,7 +33,7 @@ from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, Promis
 @pytest.fixture(autouse=True)
 def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _reading(calls: int) -> Operation:

@@ -19,7 +19,7 @@ import pytest
 
 from otp_feedback.adapters.aws import items as records
 from otp_feedback.adapters.aws.items import recipient_key
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.engine import LoseAnswer, Participant, calls_of, echo, explore
 from tests.promises.scenarios import SITUATIONS, Situation, sampled, situated
 from tests.promises.world import KEYS, TO, Operation, World, check_promises, check_settled
@@ -120,7 +120,7 @@ def _with_lost_write(name: str, one: str, other: str) -> Iterator[tuple[World, l
 def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other shards' queries commute with everything."""
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _lose_in_between(name: str, one: str, other: str) -> None:

@@ -22,23 +22,24 @@ import phonenumbers
 
 from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action, canonical_forms
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
 from otp_feedback.domain.keys import Keys, Mac
 from otp_feedback.domain.links import link_id, parse_link_id
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
+from otp_feedback.domain.verification import Feedback, Message, State, Verification
 from otp_feedback.usecases import another as another_usecase
 from otp_feedback.usecases import confirm as confirm_usecase
 from otp_feedback.usecases import delivery_status as deliver_usecase
+from otp_feedback.usecases import outbox as outbox_usecase
 from otp_feedback.usecases import reply as reply_usecase
-from otp_feedback.usecases import report as report_usecase
 from otp_feedback.usecases import start as start_usecase
 from otp_feedback.usecases.another import AnotherRequest
 from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.outbox import Run
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
@@ -54,9 +55,8 @@ from otp_feedback.usecases.ports import (
     SendUnknown,
 )
 from otp_feedback.usecases.reply import InboundReply
-from otp_feedback.usecases.report import Run
-from otp_feedback.usecases.sending import Sent
-from otp_feedback.usecases.start import Origin, StartRequest
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest
 from tests.promises.executor import Executor
 from tests.service import service_on
 
@@ -332,8 +332,8 @@ class Ways:
     cancel: Callable[..., Verification] = confirm_usecase.cancel
     reply: Callable[..., bool] = reply_usecase.confirm_by_reply
     deliver: Callable[..., None] = deliver_usecase.track_delivery
-    retry: Callable[..., int] = report_usecase.retry_due_reports
-    look_at_link: Callable[..., object] = lambda _inbound, _link, _journal: None
+    retry: Callable[..., int] = outbox_usecase.retry_due_reports
+    look_at_link: Callable[..., object] = lambda _service, _link, _journal: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -927,7 +927,7 @@ class Process:
                 call()
 
         run = Run(self.name, lambda: False, self.clock() + RUN_MS, in_turn)
-        return self.world.ways.retry(self.service, self.keys, run, _Silence())
+        return self.world.ways.retry(self.service, run, _Silence())
 
     def erase(self, verification_id: str) -> None:
         """What an operator's erasing comes to."""

@@ -14,23 +14,13 @@ from otp_feedback.domain.errors import (
     UnknownVerification,
 )
 from otp_feedback.domain.keys import Keys, Mac
-from otp_feedback.domain.phone import PhoneNumber, recorded_number
+from otp_feedback.domain.phone import recorded_number
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused, Service
-from otp_feedback.usecases.sending import (
-    Draft,
-    Sent,
-    already_sent,
-    answer_again,
-    choose_secret,
-    compose,
-    dispatch,
-    fixed_secret,
-    new_message,
-    recipient_id,
-)
-from otp_feedback.usecases.start import Origin
+from otp_feedback.domain.verification import Message, Status, Verification
+from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
+from otp_feedback.usecases.message import Carried, choose_secret, compose, new_message
+from otp_feedback.usecases.ports import Journal, OutgoingMessage, Refused, Service
+from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 KEY_DIGEST_BYTES = 16
 BODY_DIGEST_BYTES = 8
@@ -77,45 +67,50 @@ def send_another(
         raise Expired
     if verification.latest.number >= service.policy.max_messages:
         raise TooManyMessages
-    sent = dispatch(service, _draft(service, keys, verification, request, number, origin, idempotency), journal)
+    carried = _distinct_secret(service, keys, verification, request)
+    message = new_message(service, keys, verification_id, verification.latest.number + 1, carried)
+    message = replace(message, idempotency=idempotency)
+    outgoing = compose(service.policy, verification, message, carried.secret, number.country, origin.base_url)
+    claim = Claim.of(
+        keys,
+        verification,
+        message,
+        is_test=carried.is_test,
+        is_sent=outgoing is not None,
+        is_repeatable=idempotency is not None,
+    )
+    try:
+        sent = _write_and_send(service, verification_id, message, outgoing, claim, journal)
+    except HeldBySameRequest:
+        return await_answer(service, lambda: _look(service, verification_id, idempotency), journal)
     return _answer_of_other(sent, idempotency, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _draft(
+def _write_and_send(
     service: Service,
-    keys: Keys,
-    verification: Verification,
-    request: AnotherRequest,
-    to: PhoneNumber,
-    origin: Origin,
-    idempotency: bytes | None,
-) -> Draft:
-    verification_id, number = verification.verification_id, verification.latest.number + 1
-    fixed = fixed_secret(service.policy, verification.to, verification.action, request.secret)
-    secret = fixed or _distinct_secret(service, keys, verification, request)
-    message = replace(new_message(service, keys, verification_id, number, secret), idempotency=idempotency)
-    needs_sending = request.sid is None and fixed is None
-    if not needs_sending:
-        message = already_sent(message, request.sid)
-    outgoing = compose(service.policy, verification, message, secret, to.country, origin.base_url)
+    verification_id: str,
+    message: Message,
+    outgoing: OutgoingMessage | None,
+    claim: Claim,
+    journal: Journal,
+) -> Sent | Refused[Verification]:
+    """What became of the message; or, with everything given back, the record that took no message."""
+    token = service.new_request_token()
+    with slot(service, claim, token) as held:
+        try:
+            written = service.verifications.add_message(verification_id, message, token)
+            if isinstance(written, Verification):
+                return send(service, verification_id, message, outgoing, journal)
+        except Unavailable:
+            service.verifications.remove_unsent_message(verification_id, message.number, token)
+            raise
+        held.give_back()
+        return written
 
-    def write(request_token: str) -> Refused[Verification] | None:
-        written = service.verifications.add_message(verification_id, message, request_token)
-        return written if isinstance(written, Refused) else None
 
-    def replay() -> Sent | None:
-        return _stored_answer(_read(service, verification_id), idempotency, service.clock())
-
-    return Draft(
-        verification=verification,
-        message=message,
-        outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, verification.to),
-        limited=fixed is None and (secret is not None or needs_sending),
-        write=write,
-        undo=lambda request_token: service.verifications.remove_unsent_message(verification_id, number, request_token),
-        replay=replay if idempotency is not None else None,
-    )
+def _look(service: Service, verification_id: str, idempotency: bytes | None) -> Sent | None:
+    """The answer to an earlier request with the same Idempotency-Key, if there was one."""
+    return _stored_answer(_read(service, verification_id), idempotency, service.clock())
 
 
 def _read(service: Service, verification_id: str) -> Verification:
@@ -131,15 +126,13 @@ def _require_open(verification: Verification, now: int) -> None:
         raise closed
 
 
-def _distinct_secret(
-    service: Service, keys: Keys, verification: Verification, request: AnotherRequest
-) -> Secret | None:
+def _distinct_secret(service: Service, keys: Keys, verification: Verification, request: AnotherRequest) -> Carried:
     """A secret that no earlier message carries, so that what is entered names one message."""
     while True:
-        secret = choose_secret(service, verification.action, request.secret, request.sid)
-        made_here = secret is not None and request.secret is None
-        if not made_here or not _collides(keys, verification.verification_id, verification.macs, secret):
-            return secret
+        carried = choose_secret(service, verification.to, verification.action, request.secret, request.sid)
+        made_here = carried.secret is not None and request.secret is None and not carried.is_test
+        if not made_here or not _collides(keys, verification.verification_id, verification.macs, carried.secret):
+            return carried
 
 
 def _collides(keys: Keys, verification_id: str, macs: Mapping[int, Mac], secret: Secret | None) -> bool:

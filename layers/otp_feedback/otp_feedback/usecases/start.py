@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
 from otp_feedback.domain.ids import ID_BYTES, encode_id, new_verification_id
 from otp_feedback.domain.keys import Keys
@@ -10,22 +11,11 @@ from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import canonical_limit_key
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
-from otp_feedback.domain.verification import Action, Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused, Service
-from otp_feedback.usecases.sending import (
-    Draft,
-    Replay,
-    Sent,
-    already_sent,
-    answer_again,
-    choose_locale,
-    choose_secret,
-    compose,
-    dispatch,
-    fixed_secret,
-    new_message,
-    recipient_id,
-)
+from otp_feedback.domain.verification import Message, Status, Verification
+from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
+from otp_feedback.usecases.message import Carried, choose_locale, choose_secret, compose, new_message
+from otp_feedback.usecases.ports import Journal, OutgoingMessage, Refused, Service
+from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +41,6 @@ class StartRequest:
     sid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request comes from.
-
-    Parameters
-    ----------
-    caller
-        Who asks, as the authoriser says; keeps callers' Idempotency-Keys apart.
-    idempotency_key
-        The caller's key; None without one.
-    base_url
-        The stack's public address, without a slash at its end.
-    """
-
-    caller: str
-    idempotency_key: str | None
-    base_url: str
-
-
 def start(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """Send a verification's first message.
 
@@ -84,64 +55,72 @@ def start(service: Service, request: StartRequest, origin: Origin, journal: Jour
     keys = service.vault.keys()
     verification_id, fingerprint = _identify(service, keys, request, origin)
     journal.note(verification=verification_id)
-
-    def replay() -> Sent | None:
-        kept = service.verifications.read(verification_id)
-        return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
-
-    if fingerprint is not None and (answer := replay()) is not None:
+    if fingerprint is not None and (answer := _look(service, verification_id, fingerprint)) is not None:
         journal.note(replayed="yes")
         return answer
-    draft = _draft(service, keys, request, number, origin, verification_id, fingerprint, replay)
-    sent = dispatch(service, draft, journal)
+    carried = choose_secret(service, number.e164, request.action, request.secret, request.sid)
+    message = new_message(service, keys, verification_id, 1, carried)
+    verification = _verification(service.policy, keys, request, message, carried, verification_id, fingerprint)
+    outgoing = compose(service.policy, verification, message, carried.secret, number.country, origin.base_url)
+    claim = Claim.of(
+        keys,
+        verification,
+        message,
+        is_test=carried.is_test,
+        is_sent=outgoing is not None,
+        is_repeatable=fingerprint is not None,
+    )
+    try:
+        sent = _write_and_send(service, verification, outgoing, claim, journal)
+    except HeldBySameRequest:
+        return await_answer(service, lambda: _look(service, verification_id, fingerprint), journal)
     return _answer_of_other(sent, fingerprint, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _draft(
-    service: Service,
+def _verification(
+    policy: Policy,
     keys: Keys,
     request: StartRequest,
-    number: PhoneNumber,
-    origin: Origin,
+    message: Message,
+    carried: Carried,
     verification_id: str,
     fingerprint: bytes | None,
-    replay: Replay,
-) -> Draft:
-    fixed = fixed_secret(service.policy, number.e164, request.action, request.secret)
-    secret = choose_secret(service, request.action, request.secret, request.sid)
-    secret = fixed or secret
-    message = new_message(service, keys, verification_id, 1, secret)
-    needs_sending = request.sid is None and fixed is None
-    if not needs_sending:
-        message = already_sent(message, request.sid)
-    verification = Verification(
+) -> Verification:
+    return Verification(
         verification_id=verification_id,
         action=request.action,
-        to=number.e164,
+        to=request.to,
         created_at=message.sent_at,
-        max_attempts=service.policy.limits.max_attempts,
+        max_attempts=policy.limits.max_attempts,
         messages={1: message},
-        locale=choose_locale(service.policy, request.template, request.action, request.locale),
+        locale=choose_locale(policy, request.template, request.action, request.locale),
         template=request.template,
-        sender=request.sender or service.policy.sender,
+        sender=request.sender or policy.sender,
         reference=request.reference,
         limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
-        is_test=fixed is not None,
+        is_test=carried.is_test,
     )
-    outgoing = compose(service.policy, verification, message, secret, number.country, origin.base_url)
-    return Draft(
-        verification=verification,
-        message=message,
-        outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, number.e164),
-        limited=fixed is None and (secret is not None or needs_sending),
-        write=lambda request_token: service.verifications.create(
-            verification, service.policy.record_ttl(message.sent_at), request_token
-        ),
-        undo=lambda request_token: service.verifications.delete_unsent(verification_id, request_token),
-        replay=replay if fingerprint is not None else None,
-    )
+
+
+def _write_and_send(
+    service: Service, verification: Verification, outgoing: OutgoingMessage | None, claim: Claim, journal: Journal
+) -> Sent | Refused[Verification]:
+    """What became of the message; or, with everything given back, the record that stood there already."""
+    verification_id, message = verification.verification_id, verification.messages[1]
+    token = service.new_request_token()
+    with slot(service, claim, token) as held:
+        try:
+            ttl = service.policy.record_ttl(message.sent_at)
+            refused = service.verifications.create(verification, ttl, token)
+            if refused is None:
+                return send(service, verification_id, message, outgoing, journal)
+        except Unavailable:
+            # It may have been written: who sends the same Idempotency-Key again would be answered, and sent nothing.
+            service.verifications.delete_unsent(verification_id, token)
+            raise
+        held.give_back()
+        return refused
 
 
 def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy) -> None:
@@ -149,7 +128,7 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
         raise CountryNotAllowed
     if request.sender is not None and request.sender not in policy.senders:
         raise MalformedRequest("sender", "is not one of the stack's senders")
-    if request.action is Action.REPLY and not takes_replies(request.sender or policy.sender):
+    if request.action.traits.awaits_reply and not takes_replies(request.sender or policy.sender):
         raise MalformedRequest("sender", "is alphanumeric, which nobody can reply to")
 
 
@@ -179,6 +158,12 @@ def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
         request.sid,
     )
     return keys.index("fingerprint", *("-" if value is None else f"+{value}" for value in fields))[:16]
+
+
+def _look(service: Service, verification_id: str, fingerprint: bytes | None) -> Sent | None:
+    """The answer to an earlier request with the same Idempotency-Key, if there was one."""
+    kept = service.verifications.read(verification_id)
+    return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
 
 
 def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:

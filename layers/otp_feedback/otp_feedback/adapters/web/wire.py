@@ -6,13 +6,14 @@ from typing import Annotated, Any, ClassVar, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.domain.verification import Verification
 from otp_feedback.usecases.another import AnotherRequest
 from otp_feedback.usecases.ports import Expectation
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.usecases.send import Sent
 from otp_feedback.usecases.start import StartRequest
 
 ActionName = Literal["code", "link", "password", "reply", "caller"]
@@ -337,7 +338,7 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
             message=confirmation.message,
             confirmed_at=timestamp(confirmation.at),
             reference=verification.reference,
-            change_password=True if verification.action is Action.PASSWORD else None,
+            change_password=verification.action.traits.change_password or None,
         )
 
 
