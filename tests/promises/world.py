@@ -37,8 +37,8 @@ from otp_feedback.usecases import delivery_status as deliver_usecase
 from otp_feedback.usecases import outbox as outbox_usecase
 from otp_feedback.usecases import reply as reply_usecase
 from otp_feedback.usecases import start as start_usecase
-from otp_feedback.usecases.another import AnotherRequest
 from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.message import Given
 from otp_feedback.usecases.outbox import Run
 from otp_feedback.usecases.ports import (
     Created,
@@ -878,7 +878,7 @@ class Process:
     ) -> Sent:
         """`POST /verifications/{verification_id}/messages`."""
         self.once = f"another/{verification_id}/{key}" if key is not None else self.name
-        request = AnotherRequest(Secret(secret) if secret is not None else None, sid)
+        request = Given(Secret(secret) if secret is not None else None, sid)
         return self.world.ways.another(self.service, verification_id, request, self._origin(key), _Silence())
 
     def check(self, verification_id: str, guess: str) -> Verification:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from otp_feedback.domain.errors import TooManyMessages, Unavailable
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.recipient import Recipient, Windows, send_holder
-from otp_feedback.domain.verification import Message, Verification
+from otp_feedback.usecases.message import Draft
 from otp_feedback.usecases.ports import Refused, Service
 
 
@@ -43,23 +43,15 @@ class Claim:
     is_repeatable: bool
 
     @classmethod
-    def of(
-        cls,
-        keys: Keys,
-        verification: Verification,
-        message: Message,
-        *,
-        is_test: bool,
-        is_sent: bool,
-        is_repeatable: bool,
-    ) -> "Claim":
-        """What a verification's new message takes."""
+    def of(cls, keys: Keys, drafted: Draft, *, is_repeatable: bool) -> "Claim":
+        """What a new message takes."""
+        verification, message, is_sent = drafted.verification, drafted.message, drafted.outgoing is not None
         awaits_reply = verification.action.traits.awaits_reply
         return cls(
             recipient=keys.recipient(verification.to),
             holder=send_holder(verification.verification_id, message.number, awaits_reply=awaits_reply),
             limit_key=verification.limit_key,
-            is_limited=not is_test and (message.mac is not None or is_sent),
+            is_limited=not verification.is_test and (message.mac is not None or is_sent),
             is_sent=is_sent,
             is_repeatable=is_repeatable,
         )

@@ -17,46 +17,95 @@ from otp_feedback.usecases.ports import OutgoingMessage, Service
 
 
 @dataclass(frozen=True, slots=True)
-class Carried:
-    """What a message carries.
+class Draft:
+    """A message that is ready to be written and sent.
+
+    Parameters
+    ----------
+    verification
+        The verification as it is with this message.
+    outgoing
+        What Twilio is asked for; None where nothing needs sending.
+    """
+
+    verification: Verification
+    message: Message
+    outgoing: OutgoingMessage | None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a caller gives of each message, since only MACs are kept; only with an action whose secret is its own.
 
     Parameters
     ----------
     secret
-        None where it carries none, or one that the caller keeps to itself.
+        Its own secret.
     sid
-        The SID of a message that the caller sent itself.
-    is_test
-        Whether its recipient is one for tests, whose secret is fixed and who is sent nothing.
+        The SID of a message that it has already sent.
     """
 
-    secret: Secret | None
+    secret: Secret | None = None
     sid: str | None = None
-    is_test: bool = False
 
 
-def choose_secret(service: Service, e164: str, action: Action, given: Secret | None, sid: str | None) -> Carried:
-    """What a new message carries: a secret that is made here, a test recipient's, the caller's own, or none.
+def draft(
+    service: Service, keys: Keys, verification: Verification, given: Given, now: int, country: str, base_url: str
+) -> Draft:
+    """Make a verification's next message: its secret, its language and its text.
+
+    Parameters
+    ----------
+    verification
+        With the messages it has so far, and the locale that was asked for.
+    now
+        Epoch milliseconds.
+    country
+        ISO 3166-1 alpha-2 of the recipient's number.
+    base_url
+        The stack's public address, without a slash at its end.
 
     Raises
     ------
     MalformedRequest
-        The recipient is one for tests, and the action has no secret that could be fixed; or the caller gave a secret or
-        SID for an action that makes its own, or neither where it needs one.
+        What the caller gave does not fit the action; the template or the locale cannot be used; or the recipient is
+        one for tests, and the action has no secret that could be fixed.
     """
-    fixed = _fixed_secret(service.policy, e164, action)
+    fixed = _fixed_secret(service.policy, verification.to, verification.action)
+    _require_fitting(verification.action, given)
+    secret = given.secret or fixed or _made_here(service, keys, verification)
+    message = _new_message(service.policy, keys, verification, secret, given.sid, now, is_test=fixed is not None)
+    verification = replace(
+        verification,
+        messages={**verification.messages, message.number: message},
+        locale=_kept_locale(service.policy, verification),
+        is_test=fixed is not None,
+    )
+    outgoing = _compose(service.policy, verification, message, secret, country, base_url)
+    return Draft(verification, message, outgoing)
+
+
+def _require_fitting(action: Action, given: Given) -> None:
     if action.traits.callers_own:
-        if given is None and sid is None:
+        if given.secret is None and given.sid is None:
             raise MalformedRequest("secret", f"is required for action {action.value}, unless sid is given")
-        return Carried(given or fixed, sid, is_test=fixed is not None)
-    for field, value in (("secret", given), ("sid", sid)):
+        return
+    for field, value in (("secret", given.secret), ("sid", given.sid)):
         if value is not None:
             allowed = _listed(actions_with(lambda traits: traits.callers_own))
             raise MalformedRequest(field, f"is only allowed with action {allowed}")
-    make_secret = action.traits.make_secret
-    if fixed is None and make_secret is not None:
-        return Carried(make_secret(service.policy.code_digits, service.random_bytes))
-    return Carried(fixed, is_test=fixed is not None)
+
+
+def _made_here(service: Service, keys: Keys, verification: Verification) -> Secret | None:
+    """A secret that no earlier message carries, so that what is entered names one message; None where none is made."""
+    make_secret = verification.action.traits.make_secret
+    if make_secret is None:
+        return None
+    macs = verification.macs
+    while True:
+        secret = make_secret(service.policy.code_digits, service.random_bytes)
+        if not macs or not keys.matching(verification.verification_id, macs, secret):
+            return secret
 
 
 def _fixed_secret(policy: Policy, e164: str, action: Action) -> Secret | None:
@@ -74,52 +123,44 @@ def _listed(actions: Iterable[Action]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def new_message(service: Service, keys: Keys, verification_id: str, number: int, carried: Carried) -> Message:
+def _new_message(
+    policy: Policy,
+    keys: Keys,
+    verification: Verification,
+    secret: Secret | None,
+    sid: str | None,
+    now: int,
+    *,
+    is_test: bool,
+) -> Message:
     """A message that is about to be sent; or one that needs no sending: the caller sent it itself, or it is a test."""
-    now, secret = service.clock(), carried.secret
+    number = max(verification.messages, default=0) + 1
     message = Message(
         number=number,
-        expires_at=now + service.policy.lifetime_s * 1000,
+        expires_at=now + policy.lifetime_s * 1000,
         sent_at=now,
-        mac=keys.mac(verification_id, number, secret) if secret is not None else None,
+        mac=keys.mac(verification.verification_id, number, secret) if secret is not None else None,
     )
-    if carried.sid is None and not carried.is_test:
+    if sid is None and not is_test:
         return message
-    return replace(
-        message,
-        sid=carried.sid,
-        registered=carried.sid is not None,
-        delivery=Delivery.ACCEPTED,
-        delivery_at=now,
-    )
+    return replace(message, sid=sid, registered=sid is not None, delivery=Delivery.ACCEPTED, delivery_at=now)
 
 
-def choose_locale(policy: Policy, template: str | None, action: Action, locale: str | None) -> str | None:
-    """What is kept of the locale that a caller asks for: one tag, for the record must stay small.
-
-    Raises
-    ------
-    MalformedRequest
-        The template or the locale cannot be used.
-    """
-    if locale is None:
+def _kept_locale(policy: Policy, verification: Verification) -> str | None:
+    """What is kept of the locale that a caller asks for: one tag, for the record must stay small."""
+    if verification.locale is None:
         return None
+    template = _choose_template(policy, verification.template, verification.action)
     try:
-        return preferred_tag(action.value, locale, _choose_template(policy, template, action))
+        return preferred_tag(verification.action.value, verification.locale, template)
     except UnsupportedLocale:
         raise _unsupported_locale() from None
 
 
-def compose(
+def _compose(
     policy: Policy, verification: Verification, message: Message, secret: Secret | None, country: str, base_url: str
 ) -> OutgoingMessage | None:
-    """The message as Twilio is asked for it; None where it needs no sending.
-
-    Raises
-    ------
-    MalformedRequest
-        The template or the locale cannot be used.
-    """
+    """The message as Twilio is asked for it; None where it needs no sending."""
     verification_id, number, action = verification.verification_id, message.number, verification.action
     needs_sending = message.delivery is Delivery.CREATING
     template = _choose_template(policy, verification.template, action)

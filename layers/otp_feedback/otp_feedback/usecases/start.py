@@ -11,10 +11,10 @@ from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import canonical_limit_key
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
-from otp_feedback.domain.verification import Message, Status, Verification
+from otp_feedback.domain.verification import Status, Verification
 from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
-from otp_feedback.usecases.message import Carried, choose_locale, choose_secret, compose, new_message
-from otp_feedback.usecases.ports import Journal, OutgoingMessage, Refused, Service
+from otp_feedback.usecases.message import Draft, Given, draft
+from otp_feedback.usecases.ports import Journal, Refused, Service
 from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 
@@ -58,63 +58,48 @@ def start(service: Service, request: StartRequest, origin: Origin, journal: Jour
     if fingerprint is not None and (answer := _look(service, verification_id, fingerprint)) is not None:
         journal.note(replayed="yes")
         return answer
-    carried = choose_secret(service, number.e164, request.action, request.secret, request.sid)
-    message = new_message(service, keys, verification_id, 1, carried)
-    verification = _verification(service.policy, keys, request, message, carried, verification_id, fingerprint)
-    outgoing = compose(service.policy, verification, message, carried.secret, number.country, origin.base_url)
-    claim = Claim.of(
-        keys,
-        verification,
-        message,
-        is_test=carried.is_test,
-        is_sent=outgoing is not None,
-        is_repeatable=fingerprint is not None,
-    )
+    now = service.clock()
+    begun = _begun(service.policy, keys, request, verification_id, fingerprint, now)
+    given = Given(request.secret, request.sid)
+    drafted = draft(service, keys, begun, given, now, number.country, origin.base_url)
     try:
-        sent = _write_and_send(service, verification, outgoing, claim, journal)
+        sent = _write_and_send(service, keys, drafted, journal)
     except HeldBySameRequest:
         return await_answer(service, lambda: _look(service, verification_id, fingerprint), journal)
     return _answer_of_other(sent, fingerprint, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _verification(
-    policy: Policy,
-    keys: Keys,
-    request: StartRequest,
-    message: Message,
-    carried: Carried,
-    verification_id: str,
-    fingerprint: bytes | None,
+def _begun(
+    policy: Policy, keys: Keys, request: StartRequest, verification_id: str, fingerprint: bytes | None, now: int
 ) -> Verification:
+    """The verification, before it has a message."""
     return Verification(
         verification_id=verification_id,
         action=request.action,
         to=request.to,
-        created_at=message.sent_at,
+        created_at=now,
         max_attempts=policy.limits.max_attempts,
-        messages={1: message},
-        locale=choose_locale(policy, request.template, request.action, request.locale),
+        messages={},
+        locale=request.locale,
         template=request.template,
         sender=request.sender or policy.sender,
         reference=request.reference,
         limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
-        is_test=carried.is_test,
     )
 
 
-def _write_and_send(
-    service: Service, verification: Verification, outgoing: OutgoingMessage | None, claim: Claim, journal: Journal
-) -> Sent | Refused[Verification]:
+def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
     """What became of the message; or, with everything given back, the record that stood there already."""
-    verification_id, message = verification.verification_id, verification.messages[1]
-    token = service.new_request_token()
+    verification = drafted.verification
+    verification_id, token = verification.verification_id, service.new_request_token()
+    claim = Claim.of(keys, drafted, is_repeatable=verification.fingerprint is not None)
     with slot(service, claim, token) as held:
         try:
-            ttl = service.policy.record_ttl(message.sent_at)
+            ttl = service.policy.record_ttl(verification.created_at)
             refused = service.verifications.create(verification, ttl, token)
             if refused is None:
-                return send(service, verification_id, message, outgoing, journal)
+                return send(service, verification_id, drafted.message, drafted.outgoing, journal)
         except Unavailable:
             # It may have been written: who sends the same Idempotency-Key again would be answered, and sent nothing.
             service.verifications.delete_unsent(verification_id, token)

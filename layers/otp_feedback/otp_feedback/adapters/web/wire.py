@@ -11,7 +11,7 @@ from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Verification
-from otp_feedback.usecases.another import AnotherRequest
+from otp_feedback.usecases.message import Given
 from otp_feedback.usecases.ports import Expectation
 from otp_feedback.usecases.send import Sent
 from otp_feedback.usecases.start import StartRequest
@@ -163,9 +163,9 @@ class MessageBody(Struct, forbid_unknown_fields=True, frozen=True):
     secret: CallerSecret | None = None
     sid: MessageSid | None = None
 
-    def to_request(self) -> AnotherRequest:
+    def to_request(self) -> Given:
         """The use case's form of it."""
-        return AnotherRequest(secret=Secret(self.secret) if self.secret is not None else None, sid=self.sid)
+        return Given(secret=Secret(self.secret) if self.secret is not None else None, sid=self.sid)
 
 
 class Expect(Struct, forbid_unknown_fields=True, frozen=True):
