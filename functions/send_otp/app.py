@@ -17,7 +17,7 @@ from otp_feedback.adapters.web.wire import MessageBody, SentAnswer, StartBody, t
 from otp_feedback.usecases.another import send_another
 from otp_feedback.usecases.send import Origin, Sent
 from otp_feedback.usecases.start import start
-from otp_feedback.wiring import make_service
+from otp_feedback.wiring import make_sending_service
 
 SERVICE = "send_otp"
 
@@ -30,7 +30,7 @@ def make_handler(
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
-    service = make_service(settings, invocation, clock)
+    service = make_sending_service(settings, invocation, clock)
 
     def start_verification(request: HttpRequest) -> Response:
         body = request.json(StartBody)

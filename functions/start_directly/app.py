@@ -21,7 +21,7 @@ from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable
 from otp_feedback.usecases.ports import Journal
 from otp_feedback.usecases.send import Origin
 from otp_feedback.usecases.start import start
-from otp_feedback.wiring import make_service
+from otp_feedback.wiring import make_sending_service
 
 SERVICE = "start_directly"
 CALLER = ""
@@ -38,7 +38,7 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
     settings = Settings.from_environ(environ)
     invocation = Invocation()
     base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
-    service = make_service(settings, invocation, clock)
+    service = make_sending_service(settings, invocation, clock)
 
     def handle(event: Any, context: Any) -> dict[str, Any]:
         started = perf_counter()

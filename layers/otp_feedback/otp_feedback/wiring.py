@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.aws.secret import SecretVault
@@ -40,7 +41,6 @@ def make_service(
     """
     vault = vault or make_vault(settings, invocation)
     store = DynamoDBStore(clients.client("dynamodb"), settings.table, invocation.time_left_s)
-    cap = settings.policy.hourly_cap
     return Service(
         verifications=store,
         budgets=store,
@@ -55,9 +55,15 @@ def make_service(
         policy=settings.policy,
         breaker=CircuitBreaker(),
         outcomes=Outcomes(store.read_outcomes, store.add_outcomes),
-        hourly_cap=HourlyCap(cap, store.count_sends) if cap is not None else None,
+        hourly_cap=None,
         clock=clock,
         random_bytes=secrets.token_bytes,
         sleep=time.sleep,
         spent_s=invocation.spent_s,
     )
+
+
+def make_sending_service(settings: Settings, invocation: Invocation, clock: Callable[[], int]) -> Service:
+    """All that the use cases need, and the cap on the stack's messages, for the functions that send."""
+    service, cap = make_service(settings, invocation, clock), settings.policy.hourly_cap
+    return service if cap is None else replace(service, hourly_cap=HourlyCap(cap, service.budgets.count_sends))
