@@ -343,8 +343,8 @@ def forget_key(loop: Loop, verification_id: str, number: str) -> None:
         dynamodb.update_item(
             TableName=loop.stack.table_name,
             Key={"pk": {"S": f"V#{verification_id}"}},
-            UpdateExpression="SET ms.#n.k = :gone",
-            ExpressionAttributeNames={"#n": number},
+            UpdateExpression="SET #ms.#n.#k = :gone",
+            ExpressionAttributeNames={"#ms": "ms", "#n": number, "#k": "k"},
             ExpressionAttributeValues={":gone": {"S": "gone"}},
         )
 

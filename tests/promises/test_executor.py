@@ -325,6 +325,7 @@ def test_each_method_of_the_port_is_compared():
     assert sorted(CALLS) == METHODS
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("method", sorted(CALLS))
 def test_both_engines_answer_a_method_alike(both: Both, method: str, examples: int):
