@@ -70,7 +70,8 @@ def prepare(place: Laptop, path: Path) -> dict[str, str]:
     event = json.loads(path.read_text())
     asked = json.loads(event["body"]) if "body" in event and not event["isBase64Encoded"] else event
     with closing(Stage(place)) as stage:
-        stage.set(STAGES.get(path.stem, ()), [asked["to"]] if "to" in asked else [])
+        stage.clear([asked["to"]] if "to" in asked else [])
+        stage.put(STAGES.get(path.stem, ()))
     signed = "x-twilio-signature" in event.get("headers", {})
     return {**SETTINGS.get(path.stem, {}), **({"OTP_PUBLIC_BASE_URL": BASE_URL} if signed else {})}
 

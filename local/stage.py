@@ -199,15 +199,18 @@ class Stage:
         self._twilio.close()
         self._client.close()
 
-    def set(self, standing: Iterable[Standing], recipients: Iterable[str] = ()) -> None:
-        """Put verifications in place of what an earlier event has left, also of these recipients."""
-        self._now = now_ms()
+    def clear(self, recipients: Iterable[str] = ()) -> None:
+        """Delete what an earlier event has left, also of these recipients."""
         ids = [keyed_id(KEY), keyed_id(OTHER_KEY), keyed_id(DIRECT_KEY, DIRECTLY)]
         ids += [verification_id(number) for number in range(1, MAX_VERIFICATIONS + 1)]
-        numbers = {RECIPIENT, *recipients}
         keys = [*map(verification_key, ids), *map(inbound_key, INBOUND_SIDS)]
-        for key in (*keys, *(recipient_key(recipient_id(KEYS, number)) for number in numbers)):
+        keys += [recipient_key(recipient_id(KEYS, number)) for number in {RECIPIENT, *recipients}]
+        for key in keys:
             self._client.delete_item(TableName=self._table, Key=typed({"pk": key}))
+
+    def put(self, standing: Iterable[Standing]) -> None:
+        """Put verifications there."""
+        self._now = now_ms()
         for number, each in enumerate(standing, 1):
             self._put(keyed_id(KEY) if each.keyed else verification_id(number), each)
 

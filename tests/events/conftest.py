@@ -30,7 +30,7 @@ class Scene:
         """Clear the stack, and put there what is to stand there."""
         self.stack.aws.empty(self.stack.table_name)
         self.stack.twilio.clear()
-        self.stage.set(standing)
+        self.stage.put(standing)
         self.begin()
 
     def begin(self) -> None:
