@@ -47,7 +47,7 @@ dev: setup ## Run the laptop stack until Ctrl-C (OTP_BIND=172.17.0.1: where cont
 	@exec $(PY) -m local dev
 
 # A second process would collect all tests again, which takes longer than the few that are chosen.
-test: setup ## Run the tests (ARGS="-k test_leading_zeros_count" chooses; OTP_TEST_SEED=whole samples nothing)
+test: setup ## Run the tests (ARGS="-k test_leading_zeros_count" chooses; TEST_SEED=whole samples nothing)
 	$(PY) -m pytest $(if $(ARGS),-n 0,-n 2 --dist loadfile) $(ARGS)
 
 test-browser: setup ## Use the pages in a headless Chromium (Debian's package, or CHROMIUM=/path); leaves .cache/screenshots

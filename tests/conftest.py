@@ -31,7 +31,7 @@ for name in ("AWS_REGION", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
     os.environ.pop(name, None)
 
 WHOLE = "whole"
-SEED = os.environ.setdefault("OTP_TEST_SEED", str(secrets.randbelow(1_000_000)))
+SEED = os.environ.setdefault("TEST_SEED", str(secrets.randbelow(1_000_000)))
 """Chooses the cases of tests marked `sampled`; `whole` takes all. xdist's workers inherit it."""
 
 set_hypothesis_home_dir(f"{tempfile.gettempdir()}/otp-feedback-hypothesis")
@@ -49,7 +49,7 @@ settings.load_profile("ci" if SEED == WHOLE else "default")
 
 def pytest_report_header() -> str:
     """Name the sample, so that it can be taken again."""
-    return f"sampled by OTP_TEST_SEED={SEED}"
+    return f"sampled by TEST_SEED={SEED}"
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -89,7 +89,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     report = yield
     if report.failed and item.get_closest_marker("sampled") is not None:
         alone = f".venv/bin/python -m pytest {shlex.quote(item.nodeid)}"
-        report.sections.append(("to repeat", f"{alone}\nor all of this sample: OTP_TEST_SEED={SEED} make test"))
+        report.sections.append(("to repeat", f"{alone}\nor all of this sample: TEST_SEED={SEED} make test"))
     return report
 
 

@@ -5,10 +5,10 @@ moto, as the laptop does.
 """
 
 import json
-import threading
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BytesIO
 from typing import Any, override
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -17,45 +17,52 @@ from botocore.exceptions import ClientError
 
 from local.aws import AwsServer
 from local.stack import Stack
+from local.template import References, Template
 from tests.promises.executor import Executor, Item
 
-TARGET = "DynamoDB_20120810."
 TYPE = "application/x-amz-json-1.0"
 OPERATIONS = {
-    "PutItem": Executor.put_item,
-    "GetItem": Executor.get_item,
-    "UpdateItem": Executor.update_item,
-    "DeleteItem": Executor.delete_item,
-    "Query": Executor.query,
+    "DynamoDB_20120810.PutItem": Executor.put_item,
+    "DynamoDB_20120810.GetItem": Executor.get_item,
+    "DynamoDB_20120810.UpdateItem": Executor.update_item,
+    "DynamoDB_20120810.DeleteItem": Executor.delete_item,
+    "DynamoDB_20120810.Query": Executor.query,
 }
 
 
 class MemoryAws(AwsServer):
-    """The laptop's AWS, with its tables' items in an `Executor`; what else is asked of it, moto answers."""
+    """The laptop's AWS, with the items of the template's tables in an `Executor`; all else moto answers."""
+
+    @override
+    def create(self, template: Template, base_url: str) -> References:
+        self._tables |= {request["TableName"]: Executor(request["TableName"]) for _, request in template.tables()}
+        return super().create(template, base_url)
 
     @override
     def items(self, table_name: str) -> list[Item]:
-        return list(self._executor(table_name).items.values())
+        return list(self._tables[table_name].items.values())
 
     @override
     def empty(self, table_name: str) -> None:
-        self._executor(table_name).items = {}
+        self._tables[table_name].items = {}
 
     @override
     def _serialised(self) -> WSGIApplication:
-        self._executors: dict[str, Executor] = {}
-        self._made = threading.Lock()
+        self._tables: dict[str, Executor] = {}
         moto = super()._serialised()
 
         def serve(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            target = environ.get("HTTP_X_AMZ_TARGET", "")
-            perform = OPERATIONS.get(target.removeprefix(TARGET)) if target.startswith(TARGET) else None
+            perform = OPERATIONS.get(environ.get("HTTP_X_AMZ_TARGET", ""))
             if perform is None:
                 return moto(environ, start_response)
-            request = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])), object_hook=_from_json)
+            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+            request = json.loads(body, object_hook=_from_json)
+            table = self._tables.get(request["TableName"])
+            if table is None:
+                return moto({**environ, "wsgi.input": BytesIO(body)}, start_response)
             status, answer = "200 OK", {}
             try:
-                answer = perform(self._executor(request["TableName"]), **request)
+                answer = perform(table, **request)
             except ClientError as error:
                 status, answer = "400 Bad Request", _refusal(error)
             body = json.dumps(answer, default=_to_json).encode()
@@ -63,10 +70,6 @@ class MemoryAws(AwsServer):
             return [body]
 
         return serve
-
-    def _executor(self, table_name: str) -> Executor:
-        with self._made:
-            return self._executors.setdefault(table_name, Executor(table_name))
 
 
 def _from_json(members: dict[str, Any]) -> dict[str, Any]:
