@@ -81,10 +81,11 @@ def test_reports_are_not_given_up_by_the_dozen(world: World):
 
 
 def test_a_message_that_is_gone_at_twilio_keeps_no_other_report_from_it(world: World):
-    """Twilio answered: three 404s are no outage."""
-    for _ in range(3):
-        confirmed(world, "not_found")
-    assert world.feedback(confirmed(world)) is Feedback.REPORTED
+    """Twilio answered: three 404s in one process, whose breaker is one, are no outage."""
+    *gone, there = [started(world) for _ in range(4)]
+    world.twilio.fail(POST, "not_found", 3)
+    world.does(lambda process: [process.check(each, world.secret(each)) for each in (*gone, there)])
+    assert [world.feedback(each) for each in (*gone, there)] == [*[Feedback.DUE] * 3, Feedback.REPORTED]
 
 
 def test_the_outbox_leaves_what_the_inline_attempt_may_still_report(world: World):
