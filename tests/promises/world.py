@@ -460,10 +460,10 @@ class World:
         confirmed: bool = self.does(lambda process: process.reply(sid, sender, body, **told))
         return confirmed
 
-    def deliver(self, verification_id: str, number: int = 1, status: str = FINAL, **told: Any) -> None:
-        """`POST /twilio/status`, for a message that the stack sent."""
+    def deliver(self, verification_id: str, /, status: str = FINAL, of: int = 1, **told: Any) -> None:
+        """`POST /twilio/status` for message `of` that the stack sent; `told` replaces fields of the callback."""
         (callback,) = [
-            each for each in self.callbacks(status) if (each.verification_id, each.number) == (verification_id, number)
+            each for each in self.callbacks(status) if (each.verification_id, each.number) == (verification_id, of)
         ]
         self.does(lambda process: process.deliver(replace(callback, **told)))
 
