@@ -18,8 +18,9 @@ from local.aws import ROOT
 from local.stack import LAPTOP
 from local.template import Template
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.request_log import RequestJournal
-from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioClient
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.outcomes import MOST_NOT_FOUND
 from otp_feedback.domain.policy import Policy
