@@ -72,8 +72,8 @@ class Wiring:
         self.settings = Settings.from_environ(environ, needs)
         self.invocation = Invocation(seconds)
         self.log = RequestLog(function, self.invocation)
-        self.clock = clock
-        self.sleep = sleep
+        self._clock = clock
+        self._sleep = sleep
 
     @cached_property
     def vault(self) -> SecretVault:
@@ -118,9 +118,9 @@ class Wiring:
             breaker=CircuitBreaker(),
             outcomes=Outcomes(self.stores.outbox.read_outcomes, self.stores.outbox.add_outcomes),
             hourly_cap=None,
-            clock=self.clock,
+            clock=self._clock,
             random_bytes=secrets.token_bytes,
-            sleep=self.sleep,
+            sleep=self._sleep,
             spent_s=self.invocation.spent_s,
         )
 
