@@ -1,6 +1,7 @@
 """What import-linter cannot say: where `confirmed` is written, and that nothing pure looks at a clock or draws lots."""
 
 import ast
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from otp_feedback.domain.texts.data import TEXTS
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "layers" / "otp_feedback" / "otp_feedback"
+HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
 PURE = ("domain", "usecases")
 IMPURE_MODULES = {
     "asyncio", "logging", "multiprocessing", "os", "pathlib", "random", "secrets", "shutil", "socket", "ssl",
@@ -138,20 +140,57 @@ def test_the_table_of_actions_is_complete():
         assert not (traits.callers_own and traits.make_secret), action
 
 
-def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
-    outside = {"boto3", "botocore", "httpx", "httpcore", "aws_lambda_powertools", "msgspec"}
-    for path in modules(*PURE):
-        for node in nodes(path):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
-            assert not {name.partition(".")[0] for name in names} & outside, path
+def imported(path: Path) -> set[str]:
+    """The modules that a module imports, each with its package; a name taken from one is no module."""
+    names: set[str] = set()
+    for node in nodes(path):
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+        names |= {node.module} if isinstance(node, ast.ImportFrom) and node.module else set()
+    return names
+
+
+LIBRARIES = {
+    "boto3": "adapters/aws/",
+    "botocore": "adapters/aws/",
+    "httpx": "adapters/twilio/",
+    "httpcore": "adapters/twilio/",
+    "aws_lambda_powertools": "adapters/request_log.py",
+    "msgspec": "adapters/web/",
+}
+"""What talks to the outside, and the one place that knows it."""
+
+
+@pytest.mark.parametrize("path", modules(), ids=name_of)
+def test_a_library_of_the_outside_has_one_place(path: Path):
+    for name in imported(path):
+        assert name_of(path).startswith(LIBRARIES.get(name.partition(".")[0], "")), name
+
+
+def test_of_powertools_only_the_logger_and_the_metrics_are_used():
+    """Its event handler takes as long to import as httpx, and API Gateway has routed already."""
+    used = {name for path in [*modules(), *HANDLERS] for name in imported(path) if name.startswith("aws_lambda_power")}
+    assert used == {"aws_lambda_powertools", "aws_lambda_powertools.metrics"}
+
+
+LINES_OF_A_HANDLER = 60
+PLACES_OF_A_HANDLER = ("otp_feedback.wiring", "otp_feedback.adapters.web.", "otp_feedback.usecases.")
+BESIDES = {"otp_feedback.adapters.clock", "otp_feedback.adapters.parallel"}
+
+
+@pytest.mark.parametrize("path", HANDLERS, ids=lambda path: path.parent.name)
+def test_a_handler_holds_routes_and_nothing_else(path: Path):
+    assert len(path.read_text().splitlines()) <= LINES_OF_A_HANDLER
+    for name in imported(path):
+        known = {*BESIDES, *sys.stdlib_module_names}
+        assert {name, name.partition(".")[0]} & known or f"{name}.".startswith(PLACES_OF_A_HANDLER), name
+    assert not [node for node in nodes(path) if isinstance(node, ast.ClassDef | ast.Try | ast.For | ast.While)]
 
 
 def test_every_function_tells_its_clients_how_much_time_is_left():
     """A call that outlasts the invocation is lost with all that was to be written after it."""
     clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
     seen = set()
-    for path in [*(ROOT / "functions").glob("*/app.py"), *modules("adapters"), PACKAGE / "wiring.py"]:
+    for path in [*HANDLERS, *modules()]:
         for node in nodes(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in clients:
                 seen.add(ast.unparse(node.func))
@@ -180,3 +219,5 @@ def test_what_these_tests_look_for_they_would_find():
     assert isinstance(method, ast.FunctionDef)
     assert writes_confirmed(method)
     assert len(modules(*PURE)) > 15
+    assert len(HANDLERS) == 5
+    assert "typing" in imported(PACKAGE / "wiring.py")

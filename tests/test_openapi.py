@@ -41,7 +41,8 @@ def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, str]
     original = http.HttpFunction.__init__
 
     def record(self: http.HttpFunction, *given: Any, **routes: Any) -> None:
-        found[given[0]] = {*routes.get("callers", ()), *routes.get("public", ())}
+        keys = (*routes.get("callers", ()), *routes.get("public", ()))
+        found[given[0].function] = {(key.split()[0], key.split()[1]) for key in keys}
         original(self, *given, **routes)
 
     monkeypatch.setattr(http.HttpFunction, "__init__", record)

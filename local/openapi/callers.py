@@ -1,7 +1,6 @@
 """The routes of the stack's callers."""
 
 from collections.abc import Mapping
-from typing import Literal
 
 import msgspec
 
@@ -14,8 +13,11 @@ from local.openapi.operation import (
     json_answer,
     json_body,
 )
+from otp_feedback.adapters.web import errors as web_errors
 from otp_feedback.adapters.web import wire as api
 from otp_feedback.domain import errors
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import Feedback, Proof, Status
 
 ONE = "/verifications/{verification_id}"
 VERIFICATION_ID = component_parameter("VerificationId")
@@ -25,7 +27,7 @@ _SENT_AT = "2026-01-31T12:00:00.000Z"
 _CONFIRMED_AT = "2026-01-31T12:00:21.000Z"
 _EXPIRES_AT = "2026-01-31T12:10:00.000Z"
 
-_UNKNOWN = (errors.UnknownVerification, errors.NotFound)
+_UNKNOWN = (errors.UnknownVerification, web_errors.NotFound)
 _REFUSED_BY_TWILIO = (
     errors.InvalidRecipient,
     errors.RecipientOptedOut,
@@ -48,23 +50,25 @@ def _sent(number: int) -> Answer:
     )
 
 
-def _confirmed(description: str, proof: Literal["secret", "caller"]) -> Answer:
+def _confirmed(description: str, proof: Proof) -> Answer:
     confirmed = api.ConfirmedAnswer(EXAMPLE_ID, "confirmed", proof, 1, _CONFIRMED_AT, "order-4711")
     return json_answer(200, description, {"confirmed": confirmed})
 
 
 def _views() -> Mapping[str, api.VerificationView]:
     replace = msgspec.structs.replace
-    message = api.MessageView(1, "delivered", "none", _SENT_AT, _EXPIRES_AT, EXAMPLE_SID)
-    pending = api.VerificationView(EXAMPLE_ID, "pending", "code", _SENT_AT, _EXPIRES_AT, 5, [message], "order-4711")
+    message = api.MessageView(1, "delivered", Feedback.NONE, _SENT_AT, _EXPIRES_AT, EXAMPLE_SID)
+    pending = api.VerificationView(
+        EXAMPLE_ID, Status.PENDING, Action.CODE, _SENT_AT, _EXPIRES_AT, 5, [message], "order-4711"
+    )
     confirmed = replace(
         pending,
-        status="confirmed",
-        messages=[replace(message, feedback="reported")],
+        status=Status.CONFIRMED,
+        messages=[replace(message, feedback=Feedback.REPORTED)],
         confirmed_at=_CONFIRMED_AT,
         attempts_left=4,
         message=1,
-        proof="secret",
+        proof=Proof.SECRET,
     )
     failed = replace(message, status="undelivered", error_code=30003)
     return {"pending": pending, "confirmed": confirmed, "undelivered": replace(pending, messages=[failed])}
@@ -85,9 +89,9 @@ CALLERS = (
         answers=(_sent(1),),
         problems=(
             errors.MalformedRequest,
-            errors.Forbidden,
+            web_errors.Forbidden,
             errors.IdempotencyConflict,
-            errors.PayloadTooLarge,
+            web_errors.PayloadTooLarge,
             *_REFUSED_BY_TWILIO,
             errors.TooManyMessages,
             errors.Unavailable,
@@ -120,12 +124,12 @@ CALLERS = (
         answers=(_sent(2),),
         problems=(
             errors.MalformedRequest,
-            errors.Forbidden,
+            web_errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
             errors.IdempotencyConflict,
-            errors.PayloadTooLarge,
+            web_errors.PayloadTooLarge,
             *_REFUSED_BY_TWILIO,
             errors.Locked,
             errors.TooManyMessages,
@@ -147,7 +151,7 @@ CALLERS = (
         summary="Show a verification",
         description="Its status, its messages with their delivery and feedback, and what the confirmation proves.",
         answers=(json_answer(200, "The verification as it is now.", _views()),),
-        problems=(errors.Forbidden, *_UNKNOWN, errors.Unavailable),
+        problems=(web_errors.Forbidden, *_UNKNOWN, errors.Unavailable),
         parameters=(VERIFICATION_ID,),
     ),
     Operation(
@@ -162,16 +166,16 @@ CALLERS = (
             "`123456`. Where nothing is left of it, `malformed-request` costs no attempt. The right secret of an "
             "expired message is answered as a wrong one is. Where `expect` does not fit, the verification is unknown."
         ),
-        answers=(_confirmed("The secret is right: the action is confirmed.", "secret"),),
+        answers=(_confirmed("The secret is right: the action is confirmed.", Proof.SECRET),),
         problems=(
             errors.MalformedRequest,
-            errors.Forbidden,
+            web_errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
             errors.WrongAction,
             errors.Expired,
-            errors.PayloadTooLarge,
+            web_errors.PayloadTooLarge,
             errors.WrongSecret,
             errors.Locked,
             errors.Unavailable,
@@ -199,16 +203,16 @@ CALLERS = (
             "For the action `caller` alone: the caller saw the action itself. Nothing is compared and no attempt "
             "taken. The same again is answered the same."
         ),
-        answers=(_confirmed("The action is confirmed, now or before.", "caller"),),
+        answers=(_confirmed("The action is confirmed, now or before.", Proof.CALLER),),
         problems=(
             errors.MalformedRequest,
-            errors.Forbidden,
+            web_errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
             errors.Canceled,
             errors.WrongAction,
             errors.Expired,
-            errors.PayloadTooLarge,
+            web_errors.PayloadTooLarge,
             errors.Locked,
             errors.Unavailable,
         ),
@@ -225,10 +229,10 @@ CALLERS = (
         answers=(json_answer(200, "It is canceled, now or before.", {"canceled": api.CanceledAnswer(EXAMPLE_ID)}),),
         problems=(
             errors.MalformedRequest,
-            errors.Forbidden,
+            web_errors.Forbidden,
             *_UNKNOWN,
             errors.AlreadyConfirmed,
-            errors.PayloadTooLarge,
+            web_errors.PayloadTooLarge,
             errors.Unavailable,
         ),
         body=json_body(api.CancelBody, {"nothing": {}}, required=False),

@@ -57,7 +57,7 @@ def sample(kind: type[Problem]) -> Problem:
 
 def summary(kind: type[Problem]) -> str:
     """What a problem says, in one sentence."""
-    return (kind.__doc__ or "").partition("\n")[0]
+    return kind.detail
 
 
 def schema_name(kind: type[Problem]) -> str:

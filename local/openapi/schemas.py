@@ -5,10 +5,13 @@ from typing import Any
 import msgspec
 
 from otp_feedback.adapters.web import wire as api
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import Feedback, Proof, Status
 
 REQUESTS = (api.StartBody, api.MessageBody, api.CheckBody, api.ConfirmBody, api.CancelBody)
 ANSWERS = (api.SentAnswer, api.VerificationView, api.ConfirmedAnswer, api.CanceledAnswer)
 
+_ENUMS = {enum.__name__: enum for enum in (Action, Feedback, Proof, Status)}
 _NULL = {"type": "null"}
 _FIRST = ("title", "type", "description", "properties", "required", "format", "enum", "pattern")
 
@@ -41,16 +44,20 @@ def reference(wire_type: type) -> dict[str, Any]:
 
 def _components(types: tuple[type, ...]) -> dict[str, Any]:
     _, components = msgspec.json.schema_components(types, ref_template="#/components/schemas/{name}")
-    return {name: _tidy(schema) for name, schema in components.items()}
+    return {name: _tidy(schema) for name, schema in components.items() if name not in _ENUMS}
 
 
 def _tidy(schema: Any) -> Any:
-    """Every enum with its type, which code generators look for, and what comes first first."""
+    """Every enum where it is used, with its type, which code generators look for; and what comes first first."""
     if isinstance(schema, list):
         return [_tidy(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     tidy = {name: _tidy(value) for name, value in schema.items()}
+    enum = _ENUMS.get(str(schema.get("$ref", "")).rpartition("/")[2])
+    if enum is not None:
+        del tidy["$ref"]
+        tidy["enum"] = [member.value for member in enum]
     if isinstance(tidy.get("enum"), list) and all(isinstance(value, str) for value in tidy["enum"]):
         tidy["type"] = "string"
     return {name: tidy[name] for name in sorted(tidy, key=_place)}

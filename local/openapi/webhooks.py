@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.openapi.operation import EXAMPLE_SID, FORM, TWIML, Answer, Body, Operation, text
+from otp_feedback.adapters.web import errors as web_errors
 from otp_feedback.adapters.web.webhooks import MESSAGE
 from otp_feedback.domain import errors
 
@@ -11,7 +12,7 @@ _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^
 _RECIPIENT = text("The recipient.", "+4915112345678")
 _FROM = text("The recipient; what is no number confirms nothing.", "+4915112345678")
 _TO = text("The sender that was used.", "+14155550100", rf"^({MESSAGE['To'].form.pattern})$(?!\n)")
-_REFUSALS = (errors.MalformedRequest, errors.InvalidSignature, errors.PayloadTooLarge)
+_REFUSALS = (errors.MalformedRequest, web_errors.InvalidSignature, web_errors.PayloadTooLarge)
 _PROBLEMS = (*_REFUSALS, errors.Unavailable)
 _HEADER = '<?xml version="1.0" encoding="UTF-8"?>'
 

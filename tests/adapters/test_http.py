@@ -16,23 +16,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.request_log import RequestJournal, RequestLog
+from otp_feedback.adapters.web.errors import PayloadTooLarge
 from otp_feedback.adapters.web.function import HttpFunction
-from otp_feedback.adapters.web.problems import Response
 from otp_feedback.adapters.web.request import MAX_BODY_BYTES, HttpRequest, convert, decode
+from otp_feedback.adapters.web.response import Response
 from otp_feedback.adapters.web.wire import CheckBody, StartBody
-from otp_feedback.domain.errors import (
-    ConfigurationError,
-    MalformedRequest,
-    PayloadTooLarge,
-    Problem,
-    Unavailable,
-    UnknownVerification,
-)
+from otp_feedback.domain.errors import ConfigurationError, MalformedRequest, Problem, Unavailable, UnknownVerification
 
 V = "A" * 22
 _serial = itertools.count()
-CONTEXT = SimpleNamespace(get_remaining_time_in_millis=lambda: 28_000)
+CONTEXT = SimpleNamespace(aws_request_id="invocation-1", get_remaining_time_in_millis=lambda: 28_000)
 
 
 def event(method: str = "POST", path: str = "/things", **facts: Any) -> dict[str, Any]:
@@ -203,11 +197,9 @@ class Function:
         # Powertools keeps one logger for each name, with the handler of whoever made it first.
         logger = Logger(service=f"test-http-{next(_serial)}", logger_handler=_Collector(lines))
         self._handler = HttpFunction(
-            "test",
-            logger,
-            Invocation(),
-            callers={("POST", "/things/{name}"): self._route},
-            public={("GET", "/page"): self._route, ("HEAD", "/page"): self._route},
+            RequestLog("test", Invocation(), logger),
+            callers={"POST /things/{name}": self._route},
+            public={"GET /page": self._route, "HEAD /page": self._route},
             unsigned_callers=unsigned_callers,
         )
         self.reached = 0

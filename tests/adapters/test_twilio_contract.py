@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.credentials import TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioClient
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, OutgoingMessage
 from tests.adapters.scripted_server import Received, ScriptedServer, answer
 

@@ -9,6 +9,7 @@ from aws_lambda_powertools import Logger
 
 from otp_feedback.adapters.request_log import RequestJournal
 from otp_feedback.adapters.twilio.signature import sign
+from otp_feedback.adapters.web.errors import InvalidSignature, PayloadTooLarge
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.adapters.web.webhooks import (
     MAX_BODY_BYTES,
@@ -20,7 +21,7 @@ from otp_feedback.adapters.web.webhooks import (
     required,
     verified_webhook,
 )
-from otp_feedback.domain.errors import InvalidSignature, MalformedRequest, PayloadTooLarge
+from otp_feedback.domain.errors import MalformedRequest
 
 BASE = "https://otp.example.com"
 ACCOUNT = "AC" + "1" * 32

@@ -66,6 +66,8 @@ class Dead:
 class Waiting:
     """Lambda's context, and time that passes where the function sleeps."""
 
+    aws_request_id = "id"
+
     def __init__(self) -> None:
         self.now = 0.0
 

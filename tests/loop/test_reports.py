@@ -17,8 +17,9 @@ from local.aws import ROOT
 from local.stack import LAPTOP
 from local.template import Template
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.request_log import RequestJournal
-from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioClient
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Secret

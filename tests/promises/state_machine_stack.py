@@ -16,11 +16,11 @@ from botocore.exceptions import ClientError, ReadTimeoutError
 
 from otp_feedback.adapters.aws.items import read_recipient, recipient_key
 from otp_feedback.adapters.request_log import RequestJournal, make_logger
+from otp_feedback.adapters.web.errors import InvalidSignature
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.adapters.web.webhooks import STATUS, verified_webhook
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.errors import InvalidSignature
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.links import link_id

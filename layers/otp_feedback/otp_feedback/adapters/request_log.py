@@ -3,9 +3,15 @@
 import logging
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
+
+from otp_feedback.adapters.invocation import Invocation
+from otp_feedback.domain.errors import Problem, Unavailable
 
 QUIET_LOGGERS = ("botocore", "httpcore", "httpx", "urllib3")
 """Their lines hold URLs, and with them numbers."""
@@ -16,6 +22,43 @@ def make_logger(service: str) -> Logger:
     for name in QUIET_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)
     return Logger(service=service)
+
+
+class RequestLog:
+    """What a function writes of its invocations: of each one line, and its metrics.
+
+    Parameters
+    ----------
+    function
+        The function's name.
+    invocation
+        Told of each invocation's context.
+    logger
+        The function's logger; its own by default.
+    """
+
+    def __init__(self, function: str, invocation: Invocation, logger: Logger | None = None) -> None:
+        self.function = function
+        self.logger = logger or make_logger(function)
+        self._invocation = invocation
+
+    @contextmanager
+    def invoked(self, context: Any) -> Iterator["RequestJournal"]:
+        """Take part in one invocation; however it ends, its line and its metrics are written.
+
+        Parameters
+        ----------
+        context
+            What Lambda called the handler with.
+        """
+        self._invocation.begin(context)
+        journal = RequestJournal(self.logger, self.function)
+        journal.note(correlation_id=context.aws_request_id)
+        try:
+            yield journal
+        finally:
+            journal.note(duration_ms=round(self._invocation.spent_s() * 1000))
+            journal.write()
 
 
 class RequestJournal:
@@ -50,6 +93,12 @@ class RequestJournal:
     def gauge(self, metric: str, value: int) -> None:
         with self._lock:
             self._gauges[metric] = max(value, self._gauges.get(metric, 0))
+
+    def refused(self, problem: Problem) -> None:
+        """Note what a request was refused with."""
+        self.note(outcome=problem.name, field=getattr(problem, "field", None))
+        if isinstance(problem, Unavailable):
+            self.count("Unavailable")
 
     def write(self) -> None:
         """Write the line, and the metrics in CloudWatch's embedded metric format."""

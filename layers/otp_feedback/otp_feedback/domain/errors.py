@@ -1,4 +1,4 @@
-"""Every way in which a request can fail, named as the API names it.
+"""Every way in which the rules can refuse a request, named as the API names it.
 
 ::
 
@@ -6,11 +6,9 @@
     ├── ConfigurationError           the deployment is wrong; names the variable
     └── Problem                      the request is refused; `name` ends `urn:otp-feedback:<name>`
         ├── MalformedRequest         names the field and what it takes, never its value
-        ├── InvalidSignature, Forbidden
-        ├── UnknownVerification, NotFound
+        ├── UnknownVerification
         ├── AlreadyConfirmed, Canceled, WrongAction, IdempotencyConflict
         ├── Expired
-        ├── PayloadTooLarge
         ├── InvalidRecipient, RecipientOptedOut, CountryNotAllowed
         ├── WrongSecret              carries the attempts left
         ├── Locked
@@ -19,7 +17,10 @@
         └── Unavailable              carries when to try again
 """
 
-from typing import ClassVar
+import re
+from typing import ClassVar, override
+
+_WORD = re.compile("(?<!^)(?=[A-Z])")
 
 
 class OtpFeedbackError(Exception):
@@ -44,17 +45,24 @@ class ConfigurationError(OtpFeedbackError):
 
 
 class Problem(OtpFeedbackError):
-    """A request is refused; nothing was confirmed."""
+    """A request is refused; nothing was confirmed.
+
+    A subclass has one sentence, `detail`, which its answers begin with; its name follows from the class's.
+    """
 
     name: ClassVar[str]
     detail: ClassVar[str]
+
+    @override
+    def __init_subclass__(cls) -> None:
+        cls.name = _WORD.sub("-", cls.__name__).lower()
 
     def __init__(self, more: str = "") -> None:
         super().__init__(f"{self.detail} {more}".strip())
 
 
 class MalformedRequest(Problem):
-    """A field of the request cannot be used.
+    """Names the field and what it takes.
 
     Parameters
     ----------
@@ -67,7 +75,6 @@ class MalformedRequest(Problem):
         would read the value there.
     """
 
-    name = "malformed-request"
     detail = "The request cannot be used."
 
     def __init__(self, field: str, reason: str, unknown: str | None = None) -> None:
@@ -77,59 +84,25 @@ class MalformedRequest(Problem):
         self.unknown = unknown
 
 
-class InvalidSignature(Problem):
-    """A webhook that our Twilio account did not sign."""
-
-    name = "invalid-signature"
-    detail = "The X-Twilio-Signature does not fit this request, or the account is another."
-
-
-class Forbidden(Problem):
-    """A request for a caller's route that no authoriser let in."""
-
-    name = "forbidden"
-    detail = "No authoriser says who asks."
-
-
 class UnknownVerification(Problem):
-    """There is no such verification, or it is not whose the caller expects."""
+    """Or it is not whose the caller expects."""
 
-    name = "unknown-verification"
     detail = "There is no such verification."
 
 
-class NotFound(Problem):
-    """There is no such route."""
-
-    name = "not-found"
-    detail = "There is nothing here."
-
-
 class AlreadyConfirmed(Problem):
-    """The verification was confirmed before."""
-
-    name = "already-confirmed"
     detail = "The verification was confirmed before."
 
 
 class Canceled(Problem):
-    """The verification was canceled."""
-
-    name = "canceled"
     detail = "The verification was canceled."
 
 
 class WrongAction(Problem):
-    """This route does not confirm the verification's action."""
-
-    name = "wrong-action"
     detail = "This route does not confirm the verification's action."
 
 
 class IdempotencyConflict(Problem):
-    """The Idempotency-Key was used for something else, its verification has ended, or its message got stuck."""
-
-    name = "idempotency-conflict"
     detail = (
         "The Idempotency-Key was used with another body, its verification is no longer pending, "
         "or it is not known whether its message went out. Another key sends a new one."
@@ -137,42 +110,25 @@ class IdempotencyConflict(Problem):
 
 
 class Expired(Problem):
-    """No message of the verification is live any more."""
+    """No message of it is live any more."""
 
-    name = "expired"
     detail = "The verification has expired."
 
 
-class PayloadTooLarge(Problem):
-    """The body is larger than the route takes: 8 kB, of webhooks 32 kB."""
-
-    name = "payload-too-large"
-    detail = "The body is larger than this route takes."
-
-
 class InvalidRecipient(Problem):
-    """The number cannot receive the message."""
-
-    name = "invalid-recipient"
     detail = "The number cannot receive this message."
 
 
 class RecipientOptedOut(Problem):
-    """The recipient has opted out of messages from this sender."""
-
-    name = "recipient-opted-out"
     detail = "The recipient has opted out of messages from this sender."
 
 
 class CountryNotAllowed(Problem):
-    """The stack sends nothing to the number's country."""
-
-    name = "country-not-allowed"
     detail = "Nothing is sent to this number's country."
 
 
 class WrongSecret(Problem):
-    """The guess was wrong.
+    """Carries the attempts left.
 
     Parameters
     ----------
@@ -180,7 +136,6 @@ class WrongSecret(Problem):
         Guesses that the verification still takes.
     """
 
-    name = "wrong-secret"
     detail = "The secret is wrong."
 
     def __init__(self, attempts_left: int) -> None:
@@ -189,14 +144,11 @@ class WrongSecret(Problem):
 
 
 class Locked(Problem):
-    """The verification takes no guess any more."""
-
-    name = "locked"
     detail = "No attempt is left."
 
 
 class TooManyMessages(Problem):
-    """A limit on messages is reached.
+    """Carries when to try again.
 
     Parameters
     ----------
@@ -204,7 +156,6 @@ class TooManyMessages(Problem):
         Whole seconds after which the same request can succeed; None where waiting does not help.
     """
 
-    name = "too-many-messages"
     detail = "Too many messages were sent."
 
     def __init__(self, retry_after_s: int | None = None) -> None:
@@ -213,7 +164,7 @@ class TooManyMessages(Problem):
 
 
 class MessageRejected(Problem):
-    """Twilio refused the message.
+    """Carries Twilio's code.
 
     Parameters
     ----------
@@ -221,7 +172,6 @@ class MessageRejected(Problem):
         Twilio's integer error code; None where its answer held none.
     """
 
-    name = "message-rejected"
     detail = "Twilio refused the message."
 
     def __init__(self, code: int | None) -> None:
@@ -230,7 +180,7 @@ class MessageRejected(Problem):
 
 
 class Unavailable(Problem):
-    """Something that the request needs does not answer; it may succeed later.
+    """Something that the request needs does not answer.
 
     Parameters
     ----------
@@ -238,7 +188,6 @@ class Unavailable(Problem):
         Whole seconds to wait.
     """
 
-    name = "unavailable"
     detail = "The service is not available at the moment."
 
     def __init__(self, retry_after_s: int = 1) -> None:

@@ -1,6 +1,7 @@
 """The stack's public address."""
 
 import time
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -32,7 +33,7 @@ class BaseUrl:
         Tells the seconds that are left; nothing is read that might outlast them.
     """
 
-    def __init__(self, settings: Settings, ssm: "SsmClientFactory", time_left: TimeLeft = unlimited) -> None:
+    def __init__(self, settings: Settings, ssm: Callable[[], SsmClient], time_left: TimeLeft = unlimited) -> None:
         self._fixed = settings.public_base_url
         self._parameter = settings.base_url_parameter
         self._ssm = ssm
@@ -61,9 +62,3 @@ class BaseUrl:
             return str(self._ssm().get_parameter(Name=name)["Parameter"]["Value"]).rstrip("/")
         except (BotoCoreError, ClientError) as error:
             raise Unavailable from error
-
-
-class SsmClientFactory(Protocol):
-    """Makes an SSM client."""
-
-    def __call__(self) -> SsmClient: ...

@@ -10,8 +10,8 @@ from typing import Any, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
+from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
-from otp_feedback.adapters.twilio.client import TwilioCredentials
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 from otp_feedback.domain.keys import Keys
 

@@ -6,7 +6,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 
 import httpx
 
+from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.twilio.transport import DeadlineTransport
 from otp_feedback.domain.errors import Unavailable
@@ -54,23 +55,6 @@ _PASSING_REFUSALS = {401: "credentials", 403: "credentials", 408: "timeout", 425
 # httpx logs each request's URL at INFO, httpcore the headers of each answer at DEBUG.
 for _library in ("httpx", "httpcore"):
     logging.getLogger(_library).setLevel(logging.WARNING)
-
-
-@dataclass(frozen=True, slots=True)
-class TwilioCredentials:
-    """What requests are authorised with; nothing of it prints.
-
-    Parameters
-    ----------
-    account_sid
-        The account, `AC…`; it stands in every path.
-    username, password
-        An API key's SID `SK…` and its secret, or the account's SID and its auth token.
-    """
-
-    account_sid: str = field(repr=False)
-    username: str = field(repr=False)
-    password: str = field(repr=False)
 
 
 def api_base_url(region: str | None, edge: str | None, override: str | None) -> str:

@@ -1,32 +1,21 @@
 """API Gateway HTTP API events (payload 2.0) in, responses out."""
 
 from collections.abc import Callable, Mapping
-from time import perf_counter
 from types import MappingProxyType
 from typing import Any
 
-from aws_lambda_powertools import Logger
-
-from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.request_log import RequestJournal
-from otp_feedback.adapters.web.problems import Response, problem_response
+from otp_feedback.adapters.request_log import RequestJournal, RequestLog
+from otp_feedback.adapters.web.errors import Forbidden, NotFound
+from otp_feedback.adapters.web.problems import problem_response
 from otp_feedback.adapters.web.request import NOBODY, HttpRequest, object_at
-from otp_feedback.domain.errors import (
-    ConfigurationError,
-    Forbidden,
-    MalformedRequest,
-    MessageRejected,
-    NotFound,
-    Problem,
-    Unavailable,
-)
+from otp_feedback.adapters.web.response import Response
+from otp_feedback.domain.errors import ConfigurationError, MalformedRequest, MessageRejected, Problem, Unavailable
 
 MISCONFIGURED_RETRY_S = 60
 
-
 Route = Callable[[HttpRequest], Response]
-Routes = Mapping[tuple[str, str], Route]
-"""Routes by method and path, with `{name}` for a path parameter, as in the template."""
+Routes = Mapping[str, Route]
+"""Routes by API Gateway's route key: method and path, with `{name}` for a path parameter, as in the template."""
 
 
 class HttpFunction:
@@ -37,12 +26,8 @@ class HttpFunction:
 
     Parameters
     ----------
-    service
-        The function's name.
-    logger
-        Its logger.
-    invocation
-        Told of each invocation's context.
+    log
+        The function's log.
     callers, public
         The routes of authorised callers, and those that anybody may ask.
     unsigned_callers
@@ -53,52 +38,39 @@ class HttpFunction:
 
     def __init__(
         self,
-        service: str,
-        logger: Logger,
-        invocation: Invocation,
+        log: RequestLog,
         *,
         callers: Routes = MappingProxyType({}),
         public: Routes = MappingProxyType({}),
         unsigned_callers: bool = False,
-        failing: Mapping[tuple[str, str], Response] = MappingProxyType({}),
+        failing: Mapping[str, Response] = MappingProxyType({}),
     ) -> None:
-        self._service = service
-        self._invocation = invocation
-        self._logger = logger
+        self._log = log
         guarded = callers if unsigned_callers else {key: _authorised(route) for key, route in callers.items()}
-        self._routes = {f"{method} {path}": route for (method, path), route in {**guarded, **public}.items()}
-        self._failing = {f"{method} {path}": reply for (method, path), reply in failing.items()}
+        self._routes = {**guarded, **public}
+        self._failing = failing
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
         """Answer one event; one that is none of an HTTP API is malformed."""
-        started = perf_counter()
-        self._invocation.begin(context)
-        journal = RequestJournal(self._logger, self._service)
-        try:
-            reply = self._reply(event, journal)
-            journal.note(status=reply.status)
-            return _response(reply)
-        finally:
-            journal.note(duration_ms=round((perf_counter() - started) * 1000))
-            journal.write()
+        with self._log.invoked(context) as journal:
+            response = self._answer(event, journal)
+            journal.note(status=response.status)
+            return _for_gateway(response)
 
-    def _reply(self, event: Any, journal: RequestJournal) -> Response:
+    def _answer(self, event: Any, journal: RequestJournal) -> Response:
         failing = self._failing.get(str(event.get("routeKey"))) if isinstance(event, Mapping) else None
         try:
             return self._routed(event, journal)
         except Problem as problem:
-            journal.note(outcome=problem.name, field=getattr(problem, "field", None))
-            if isinstance(problem, Unavailable):
-                journal.count("Unavailable")
-                return failing or problem_response(problem)
+            journal.refused(problem)
             if isinstance(problem, MessageRejected):
                 journal.count("MessageRejected")
-            return problem_response(problem)
+            return failing if failing and isinstance(problem, Unavailable) else problem_response(problem)
         except ConfigurationError as error:
-            self._logger.exception("misconfigured", extra={"variable": error.variable})
+            self._log.logger.exception("misconfigured", extra={"variable": error.variable})
             journal.note(outcome="misconfigured")
         except Exception:
-            self._logger.exception("fault")
+            self._log.logger.exception("fault")
             journal.note(outcome="fault")
         journal.count("Fault")
         return failing or problem_response(Unavailable(MISCONFIGURED_RETRY_S))
@@ -132,6 +104,6 @@ def _authorised(route: Route) -> Route:
     return guarded
 
 
-def _response(reply: Response) -> dict[str, Any]:
-    headers = {"Content-Type": reply.content_type, "Cache-Control": "no-store", **reply.headers}
-    return {"statusCode": reply.status, "headers": headers, "body": reply.body, "isBase64Encoded": False}
+def _for_gateway(response: Response) -> dict[str, Any]:
+    headers = {"Content-Type": response.content_type, "Cache-Control": "no-store", **response.headers}
+    return {"statusCode": response.status, "headers": headers, "body": response.body, "isBase64Encoded": False}

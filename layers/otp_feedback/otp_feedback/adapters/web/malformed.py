@@ -73,8 +73,8 @@ def _plain(wanted: inspect.Type) -> inspect.Type:
 def _says(wanted: inspect.Type, given: Any) -> str:
     """What a type takes."""
     match wanted:
-        case inspect.LiteralType(values=values):
-            return f"must be one of {', '.join(map(str, values))}"
+        case inspect.EnumType(cls=enum):
+            return f"must be one of {', '.join(sorted(member.value for member in enum))}"
         case inspect.IntType(ge=int(least), le=int(most)):
             return f"must be a whole number from {least} to {most}"
         case inspect.StrType() if not isinstance(given, str):

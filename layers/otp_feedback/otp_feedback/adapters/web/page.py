@@ -3,10 +3,11 @@
 import base64
 import hashlib
 import re
+from collections.abc import Mapping
 from html import escape
 from urllib.parse import urlsplit
 
-from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.response import Response
 from otp_feedback.domain.texts import PageTexts
 
 _STYLE = """
@@ -86,7 +87,9 @@ def result_page(texts: PageTexts, *, confirmed: bool) -> str:
     return _page(texts, what, f"{mark}<h1>{escape(what)}</h1><p>{escape(then)}</p>")
 
 
-def html_response(status: int, html: str, success_url: str | None, headers: dict[str, str] | None = None) -> Response:
+def html_response(
+    status: int, html: str, success_url: str | None, headers: Mapping[str, str] | None = None
+) -> Response:
     """A page as a response."""
     return Response(status, html, "text/html; charset=utf-8", {**security_headers(success_url), **(headers or {})})
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.web.function import Route
-from otp_feedback.adapters.web.problems import Response
 from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.response import Response
 from otp_feedback.domain.errors import Unavailable
 
 TRIES_FOR_S = 12.0

@@ -1,10 +1,11 @@
 """Problems as RFC 9457 `application/problem+json`."""
 
 import json
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 
+from otp_feedback.adapters.web.errors import Forbidden, InvalidSignature, NotFound, PayloadTooLarge
+from otp_feedback.adapters.web.response import Response
 from otp_feedback.domain import errors
 from otp_feedback.domain.errors import (
     MalformedRequest,
@@ -19,16 +20,16 @@ MEDIA_TYPE = "application/problem+json"
 
 STATUS: dict[type[Problem], int] = {
     errors.MalformedRequest: 400,
-    errors.InvalidSignature: 403,
-    errors.Forbidden: 403,
+    InvalidSignature: 403,
+    Forbidden: 403,
     errors.UnknownVerification: 404,
-    errors.NotFound: 404,
+    NotFound: 404,
     errors.AlreadyConfirmed: 409,
     errors.Canceled: 409,
     errors.WrongAction: 409,
     errors.IdempotencyConflict: 409,
     errors.Expired: 410,
-    errors.PayloadTooLarge: 413,
+    PayloadTooLarge: 413,
     errors.InvalidRecipient: 422,
     errors.RecipientOptedOut: 422,
     errors.CountryNotAllowed: 422,
@@ -40,16 +41,6 @@ STATUS: dict[type[Problem], int] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
-    """An HTTP response, before API Gateway's form is put on it."""
-
-    status: int
-    body: str = ""
-    content_type: str = "application/json"
-    headers: dict[str, str] = field(default_factory=dict)
-
-
 def problem_response(problem: Problem) -> Response:
     """The response that a problem is answered with."""
     status = STATUS[type(problem)]
@@ -59,7 +50,7 @@ def problem_response(problem: Problem) -> Response:
         "status": status,
         "detail": str(problem),
     }
-    headers = {"Cache-Control": "no-store"}
+    headers = {}
     match problem:
         case MalformedRequest():
             unknown = f", not {problem.unknown}" if problem.unknown is not None else ""

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Struct
 
 from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.web.errors import PayloadTooLarge
 from otp_feedback.adapters.web.malformed import explain
-from otp_feedback.domain.errors import MalformedRequest, PayloadTooLarge, UnknownVerification
+from otp_feedback.domain.errors import MalformedRequest, UnknownVerification
 from otp_feedback.domain.ids import is_verification_id
 
 MAX_BODY_BYTES = 8192
@@ -114,6 +115,10 @@ class HttpRequest:
     def json[T: Struct](self, wire_type: type[T]) -> T:
         """The JSON body as a wire type; an empty body counts as an empty object."""
         return decode(self.body() or b"{}", wire_type)
+
+    def about_verification[T: Struct](self, wire_type: type[T]) -> tuple[str, T]:
+        """The verification that the path names, and the JSON body; the path is looked at first."""
+        return self.verification_id, self.json(wire_type)
 
     def form(self, limit: int = MAX_BODY_BYTES) -> list[tuple[str, str]]:
         """The form body's fields in order, blank ones included."""

@@ -20,8 +20,9 @@ from typing import Protocol
 from urllib.parse import parse_qs
 
 from otp_feedback.adapters.twilio.signature import joined, signature_is_valid
+from otp_feedback.adapters.web.errors import InvalidSignature
 from otp_feedback.adapters.web.request import HttpRequest
-from otp_feedback.domain.errors import InvalidSignature, MalformedRequest
+from otp_feedback.domain.errors import MalformedRequest
 
 MAX_BODY_BYTES = 32_768
 """Larger than callers' bodies may be: an inbound message of 1,600 characters takes up to 15 kB in a form."""

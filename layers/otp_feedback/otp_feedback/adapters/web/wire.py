@@ -1,24 +1,23 @@
 """The HTTP API's types, as they stand on the wire."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-import msgspec
 from msgspec import Meta, Struct
 
+from otp_feedback.adapters.web.request import require_idempotency_key
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Verification
+from otp_feedback.domain.verification import Feedback, Proof, Status, Verification
 from otp_feedback.usecases.message import Given
 from otp_feedback.usecases.ports import Expectation
 from otp_feedback.usecases.send import Sent
 from otp_feedback.usecases.start import StartRequest
 
-ActionName = Literal["code", "link", "password", "reply", "caller"]
 ProvenBy = Annotated[
-    Literal["secret", "sender", "caller"],
+    Proof,
     Meta(
         description="What the confirmation proves: a secret came back, a message or call came from the number "
         "(which can be forged), or the caller says so."
@@ -123,7 +122,7 @@ class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=T
     """Whether whoever puts an Idempotency-Key into the body is told where it belongs."""
 
     to: Number
-    action: Annotated[ActionName, Meta(description="What the recipient is to do.")]
+    action: Annotated[Action, Meta(description="What the recipient is to do.")]
     locale: Locale | None = None
     reference: Reference | None = None
     template: TemplateName | None = None
@@ -136,7 +135,7 @@ class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=T
         """The use case's form of it."""
         return StartRequest(
             to=self.to,
-            action=Action(self.action),
+            action=self.action,
             locale=self.locale,
             reference=self.reference,
             template=self.template,
@@ -153,6 +152,16 @@ class DirectBody(StartBody, forbid_unknown_fields=True, frozen=True, omit_defaul
     KEY_IS_A_HEADER: ClassVar[bool] = False
 
     idempotency_key: str | None = None
+
+    def key(self) -> str | None:
+        """The Idempotency-Key.
+
+        Raises
+        ------
+        MalformedRequest
+            It has another form than the header takes.
+        """
+        return require_idempotency_key(self.idempotency_key, "idempotency_key")
 
 
 class MessageBody(Struct, forbid_unknown_fields=True, frozen=True):
@@ -190,6 +199,10 @@ class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
         ),
     ]
     expect: Expect | None = None
+
+    def guess(self) -> Secret:
+        """What was entered."""
+        return Secret(self.secret)
 
     def expectation(self) -> Expectation:
         """The use case's form of `expect`.
@@ -257,7 +270,7 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
         ),
     ]
     feedback: Annotated[
-        Literal["none", "due", "reported", "rejected"],
+        Feedback,
         Meta(description="Whether it is reported to Twilio that the message was acted on."),
     ]
     sent_at: Timestamp
@@ -270,8 +283,8 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
     """The answer to `GET /verifications/{verification_id}`."""
 
     verification_id: VerificationId
-    status: Literal["pending", "confirmed", "canceled", "expired", "locked"]
-    action: ActionName
+    status: Status
+    action: Action
     created_at: Timestamp
     expires_at: Annotated[Timestamp, Meta(description="When its last live message ends.")]
     attempts_left: Annotated[int, Meta(ge=0, le=5, description="Guesses that it still takes.")]
@@ -287,8 +300,8 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
         confirmation = verification.confirmation
         return cls(
             verification_id=verification.verification_id,
-            status=verification.status_at(now).value,
-            action=verification.action.value,
+            status=verification.status_at(now),
+            action=verification.action,
             created_at=timestamp(verification.created_at),
             expires_at=timestamp(verification.expires_at),
             attempts_left=verification.attempts_left,
@@ -296,7 +309,7 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
                 MessageView(
                     number=message.number,
                     status=message.delivery.status,
-                    feedback=message.feedback.value,
+                    feedback=message.feedback,
                     sent_at=timestamp(message.sent_at),
                     expires_at=timestamp(message.expires_at),
                     sid=message.sid,
@@ -307,7 +320,7 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
             reference=verification.reference,
             confirmed_at=timestamp(confirmation.at) if confirmation else None,
             message=confirmation.message if confirmation else None,
-            proof=confirmation.proof.value if confirmation else None,
+            proof=confirmation.proof if confirmation else None,
         )
 
 
@@ -334,7 +347,7 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
         return cls(
             verification_id=verification.verification_id,
             status="confirmed",
-            proof=confirmation.proof.value,
+            proof=confirmation.proof,
             message=confirmation.message,
             confirmed_at=timestamp(confirmation.at),
             reference=verification.reference,
@@ -352,8 +365,3 @@ class CanceledAnswer(Struct, frozen=True):
 def timestamp(at: int) -> str:
     """Epoch milliseconds as RFC 3339 in UTC."""
     return datetime.fromtimestamp(at / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def to_json(value: Any) -> str:
-    """A wire type as JSON."""
-    return msgspec.json.encode(value).decode()
