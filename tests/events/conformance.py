@@ -10,6 +10,7 @@ import yaml
 from openapi_schema_validator import OAS31Validator, oas31_format_checker
 
 from local.functions import ROOT
+from otp_feedback.adapters.problems import MEDIA_TYPE
 
 OPENAPI = ROOT / "openapi.yaml"
 
@@ -38,6 +39,13 @@ class Document:
                 found = found[part]
             value = found
         return value
+
+    def problems(self, response: dict[str, Any]) -> set[str]:
+        """The names of the problems that a response can be."""
+        schema = self.resolve(response).get("content", {}).get(MEDIA_TYPE, {}).get("schema")
+        kinds = schema.get("oneOf", [schema]) if schema else []
+        types = {self.resolve(kind)["properties"]["type"]["const"] for kind in kinds}
+        return {urn.removeprefix("urn:otp-feedback:") for urn in types}
 
     def violations(self, schema: dict[str, Any], value: Any) -> list[str]:
         """In what a value differs from a schema."""
@@ -77,4 +85,5 @@ class Document:
         """What the document names, so that nothing is answered which it does not."""
         schema = self.resolve(schema)
         members = set(schema.get("properties", {}))
-        return members.union(*(self._known_members(each) for each in schema.get("oneOf", [])))
+        parts = [*schema.get("oneOf", []), *schema.get("allOf", [])]
+        return members.union(*(self._known_members(each) for each in parts))

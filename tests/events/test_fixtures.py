@@ -18,7 +18,6 @@ from local.fixtures.files import EXPECTED, files, fixtures
 from local.fixtures.payloads import BASE_URL
 from local.fixtures.records import touched
 from local.functions import ROOT
-from local.openapi.document import OPERATIONS
 from local.stack import LAPTOP
 from local.template import Template
 from otp_feedback.adapters.problems import STATUS
@@ -216,10 +215,11 @@ SHOWN_ONCE = {
 
 def test_every_problem_of_a_route_has_a_fixture():
     answered = {
-        (f"{operation.method} {operation.path}", kind.name)
-        for operation in OPERATIONS
-        for kind in operation.problems
-        if kind.name not in SHOWN_ONCE
+        (f"{method} {path}", name)
+        for (method, path), operation in DOCUMENT.operations().items()
+        for response in operation["responses"].values()
+        for name in DOCUMENT.problems(response)
+        if name not in SHOWN_ONCE
     }
     assert answered - outcomes() == set()
     assert set(SHOWN_ONCE) <= {name for _, name in outcomes()}
