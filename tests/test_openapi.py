@@ -17,10 +17,10 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from local.functions import ROOT
 from local.stack import LAPTOP
 from local.template import Route, Template
-from otp_feedback.adapters import api, http, webhook
-from otp_feedback.adapters.http import decode
-from otp_feedback.adapters.pages import asking_page, result_page, security_headers
-from otp_feedback.adapters.problems import MEDIA_TYPE, STATUS, problem_reply
+from otp_feedback.adapters.web import function, webhooks, wire
+from otp_feedback.adapters.web.page import asking_page, result_page, security_headers
+from otp_feedback.adapters.web.problems import MEDIA_TYPE, STATUS, problem_response
+from otp_feedback.adapters.web.request import decode
 from otp_feedback.domain.errors import (
     MalformedRequest,
     MessageRejected,
@@ -34,14 +34,14 @@ from tests.events.conformance import OPENAPI, Document
 
 DOCUMENT = Document()
 COMPONENTS = DOCUMENT.content["components"]
-REQUESTS = (api.StartBody, api.MessageBody, api.CheckBody, api.Expect, api.ConfirmBody, api.CancelBody)
+REQUESTS = (wire.StartBody, wire.MessageBody, wire.CheckBody, wire.Expect, wire.ConfirmBody, wire.CancelBody)
 ANSWERS = (
-    api.SentAnswer,
-    api.SentMessage,
-    api.VerificationView,
-    api.MessageView,
-    api.ConfirmedAnswer,
-    api.CanceledAnswer,
+    wire.SentAnswer,
+    wire.SentMessage,
+    wire.VerificationView,
+    wire.MessageView,
+    wire.ConfirmedAnswer,
+    wire.CanceledAnswer,
 )
 WIRE: dict[str, type[msgspec.Struct]] = {wire_type.__name__: wire_type for wire_type in (*REQUESTS, *ANSWERS)}
 SAMPLES: dict[type[Problem], Problem] = {
@@ -69,7 +69,7 @@ def sample(kind: type[Problem]) -> Problem:
 
 
 def body_of(problem: Problem) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(problem_reply(problem).body)
+    body: dict[str, Any] = json.loads(problem_response(problem).body)
     return body
 
 
@@ -101,6 +101,13 @@ def examples(content: dict[str, Any]) -> dict[str, Any]:
     return named | ({"": content["example"]} if "example" in content else {})
 
 
+def problems_of(response: dict[str, Any]) -> set[str]:
+    """The names of the problems that a response can be."""
+    schema = response.get("content", {}).get(MEDIA_TYPE, {}).get("schema")
+    kinds = schema.get("oneOf", [schema]) if schema else []
+    return {DOCUMENT.resolve(kind)["properties"]["type"]["const"].rpartition(":")[2] for kind in kinds}
+
+
 def security(operation: dict[str, Any]) -> set[str]:
     """The schemes of which one lets a request in."""
     return {name for choice in operation.get("security", DOCUMENT.content["security"]) for name in choice}
@@ -114,17 +121,17 @@ def template_routes(**parameters: str) -> list[Route]:
 def registered(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[tuple[str, str]]]:
     """The routes that each function's handler registers."""
     found: dict[str, set[tuple[str, str]]] = {}
-    original = http.HttpFunction.__init__
+    original = function.HttpFunction.__init__
 
-    def record(self: http.HttpFunction, *given: Any, **routes: Any) -> None:
+    def record(self: function.HttpFunction, *given: Any, **routes: Any) -> None:
         found[given[0]] = {*routes.get("callers", ()), *routes.get("public", ())}
         original(self, *given, **routes)
 
-    monkeypatch.setattr(http.HttpFunction, "__init__", record)
-    for name, function in Template(ROOT / "template.yaml", LAPTOP).functions({}).items():
-        for variable, value in function.environment.items():
+    monkeypatch.setattr(function.HttpFunction, "__init__", record)
+    for name, each in Template(ROOT / "template.yaml", LAPTOP).functions({}).items():
+        for variable, value in each.environment.items():
             monkeypatch.setitem(os.environ, variable, value)
-        spec = importlib.util.spec_from_file_location(f"openapi_{name}_app", function.folder / "app.py")
+        spec = importlib.util.spec_from_file_location(f"openapi_{name}_app", each.folder / "app.py")
         assert spec is not None
         assert spec.loader is not None
         spec.loader.exec_module(importlib.util.module_from_spec(spec))
@@ -189,7 +196,7 @@ def test_operation_ids_are_unique_and_links_lead_to_routes_that_take_a_verificat
 
 
 def test_every_problem_is_an_answer_of_some_route_under_its_status():
-    told = {(name, int(status)) for _, _, status, response in responses() for name in DOCUMENT.problems(response)}
+    told = {(name, int(status)) for _, _, status, response in responses() for name in problems_of(response)}
     assert told == {(kind.name, status) for kind, status in STATUS.items()}
     assert set(STATUS) == set(Problem.__subclasses__())
 
@@ -222,7 +229,7 @@ def test_the_examples_of_problems_are_what_the_api_answers():
     known = {f"urn:otp-feedback:{kind.name}": body_of(sample(kind)) for kind in STATUS}
     for route, _, status, response in responses():
         shown = examples(response.get("content", {}).get(MEDIA_TYPE, {}))
-        assert {value["type"].rpartition(":")[2] for value in shown.values()} == DOCUMENT.problems(response)
+        assert {value["type"].rpartition(":")[2] for value in shown.values()} == problems_of(response)
         for name, value in shown.items():
             assert value == known[value["type"]], (route, status)
             assert name in ("", value["type"].rpartition(":")[2])
@@ -238,10 +245,10 @@ def test_a_choice_of_problems_is_told_apart_by_their_type():
 
 
 def test_an_answer_says_when_to_try_again_where_a_problem_of_it_does():
-    waits = {kind.name for kind in STATUS if "Retry-After" in problem_reply(sample(kind)).headers}
+    waits = {kind.name for kind in STATUS if "Retry-After" in problem_response(sample(kind)).headers}
     for route, _, status, response in responses():
         told = "Retry-After" in response.get("headers", {})
-        assert told == bool(DOCUMENT.problems(response) & waits), (route, status)
+        assert told == bool(problems_of(response) & waits), (route, status)
 
 
 def test_api_gateways_own_answers_are_told():
@@ -361,7 +368,7 @@ def test_every_json_body_is_a_wire_types():
         for name, content in contents()
         if name.endswith(" application/json")
     }
-    nested = {api.Expect, api.SentMessage, api.MessageView}
+    nested = {wire.Expect, wire.SentMessage, wire.MessageView}
     assert named - {"Gateway"} == {name for name, wire_type in WIRE.items() if wire_type not in nested}
 
 
@@ -377,9 +384,9 @@ def test_the_examples_of_bodies_are_what_the_code_reads_and_writes():
 
 
 @pytest.mark.parametrize(
-    ("form", "known"), [("StatusForm", webhook.STATUS), ("MessageForm", webhook.MESSAGE), ("CallForm", webhook.CALL)]
+    ("form", "known"), [("StatusForm", webhooks.STATUS), ("MessageForm", webhooks.MESSAGE), ("CallForm", webhooks.CALL)]
 )
-def test_a_webhooks_form_has_what_is_read_of_it(form: str, known: dict[str, webhook.Field]):
+def test_a_webhooks_form_has_what_is_read_of_it(form: str, known: dict[str, webhooks.Field]):
     schema = COMPONENTS["schemas"][form]
     never_read = {"ProfileName"}
     assert set(known) - never_read <= set(schema["properties"])

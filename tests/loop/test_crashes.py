@@ -118,7 +118,7 @@ def test_killed_before_sending_leaves_a_record_that_nothing_confirms(loop: Loop)
     to = fresh_number()
     start_and_die(loop, to, "before", RESERVED, WRITTEN, SENT)
     assert loop.messages(to) == []
-    assert loop.view(verification_of(loop, to))["messages"][0]["status"] == "sending"
+    assert loop.view(verification_of(loop, to))["messages"][0]["status"] == "creating"
 
 
 CHECK = ("dynamodb:UpdateItem",) * 3

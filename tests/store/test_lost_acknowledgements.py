@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S, DynamoDBStore
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.limits import Limits
-from otp_feedback.domain.verification import Action, Feedback, Proof, State, Verification
-from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Recipient, Refused
+from otp_feedback.domain.recipient import Limits, Recipient
+from otp_feedback.domain.verification import Feedback, Proof, State, Verification
+from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
 from tests.store.conftest import TABLE, Kept, Raw
 from tests.store.records_data import (
     NOW,
@@ -211,12 +213,12 @@ def test_a_message_that_another_followed_is_refused_once(case: Case):
     case.forgetful.remove_unsent_message(case.verification_id, 2, "mine")
     after = case.store.read(case.verification_id)
     assert after
-    assert [each.delivery for each in after.messages.values()][1:] == [Delivery.REJECTED, Delivery.SENDING]
+    assert [each.delivery for each in after.messages.values()][1:] == [Delivery.REJECTED, Delivery.CREATING]
 
 
 def test_a_record_is_taken_back_once(client: Any, store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
-    DynamoDBStore(Forgetful(client), TABLE).delete_unsent(verification_id, "writer-of-it")
+    DynamoDBStore(Forgetful(client), TABLE).delete_unsent(verification_id, "token-of-it")
     assert store.read(verification_id) is None
 
 
