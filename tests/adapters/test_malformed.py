@@ -106,11 +106,11 @@ def test_it_says_what_is_wrong_with_the_whole(raw: bytes, sentence: str):
     assert said(raw, StartBody) == sentence
 
 
+WRONG: tuple[object, ...] = (7.5, [], [{}], -1, True, "\n" * 300)
+
+
 @for_each(
-    (each, field.encode_name, wrong)
-    for each in BODIES
-    for field in msgspec.structs.fields(each)
-    for wrong in (7.5, [], [{}], -1, True, "\n" * 300)
+    (each, field.encode_name, wrong) for each in BODIES for field in msgspec.structs.fields(each) for wrong in WRONG
 )
 def test_every_field_of_every_body_says_what_it_takes(wire_type: type[Struct], name: str, wrong: Any):
     fault = fault_of(lambda: convert(GOOD.get(wire_type, {}) | {name: wrong}, wire_type))
