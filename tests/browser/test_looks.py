@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from otp_feedback.adapters.web.page import asking_page, result_page
-from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
+from otp_feedback.domain.texts import page_texts
+from otp_feedback.domain.texts.page import PAGE_LANGUAGES
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
