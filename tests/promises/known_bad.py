@@ -42,7 +42,7 @@ from otp_feedback.usecases.ports import (
     Twilio,
     Verifications,
 )
-from otp_feedback.usecases.sending import Sent, recipient_id
+from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, StartRequest
 
 Written = Verification | Refused[Verification]
@@ -242,7 +242,7 @@ def compare_then_count(service: Service, verification_id: str, guess: Secret, jo
     if keys.matching(verification_id, verification.macs, guess):
         return real_confirm.check(service, verification_id, guess, journal)
     service.verifications.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, service.new_request_token())
-    service.budgets.add_failure(recipient_id(keys, verification.to))
+    service.budgets.add_failure(keys.recipient(verification.to))
     raise WrongSecret(verification.attempts_left - 1)
 
 

@@ -16,7 +16,7 @@ from otp_feedback.domain.verification import Action, Verification
 from otp_feedback.usecases.confirm import check
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage
 from otp_feedback.usecases.report import Run, retry_due_reports
-from otp_feedback.usecases.sending import Sent, recipient_id
+from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, StartRequest, start
 from tests.service import service_on
 
@@ -114,7 +114,7 @@ class Arena:
 
     def failures(self, to: str) -> int:
         """The recipient's consecutive failures."""
-        recipient = self.store.read_recipient(recipient_id(self.vault.keys(), to))
+        recipient = self.store.read_recipient(self.vault.keys().recipient(to))
         assert recipient is not None
         return recipient.failures
 

@@ -28,7 +28,6 @@ from otp_feedback.usecases.sending import (
     dispatch,
     fixed_secret,
     new_message,
-    recipient_id,
 )
 from otp_feedback.usecases.start import Origin
 
@@ -110,7 +109,7 @@ def _draft(
         verification=verification,
         message=message,
         outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, verification.to),
+        recipient=keys.recipient(verification.to),
         limited=fixed is None and (secret is not None or needs_sending),
         write=write,
         undo=lambda request_token: service.verifications.remove_unsent_message(verification_id, number, request_token),

@@ -24,7 +24,6 @@ from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Service
 from otp_feedback.usecases.report import report_inline
-from otp_feedback.usecases.sending import recipient_id
 
 CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
 LINKED = frozenset({Action.LINK})
@@ -75,7 +74,7 @@ def check(
                 return confirmed
         _report_late(service, reserved, message, journal)
     if not matching:
-        service.budgets.add_failure(recipient_id(keys, reserved.to))
+        service.budgets.add_failure(keys.recipient(reserved.to))
     if keys.unknown_key_ids(reserved.macs.values()):
         raise Unavailable
     raise _counted(_missed(reserved, service.clock()), journal)
@@ -243,7 +242,7 @@ def _after_confirming(service: Service, keys: Keys, confirmed: Verification, jou
 def _reset_failures(service: Service, keys: Keys, confirmed: Verification, journal: Journal) -> None:
     """What is confirmed stays confirmed; failures that could not be reset only make the limit stricter."""
     try:
-        service.budgets.reset_failures(recipient_id(keys, confirmed.to), service.clock())
+        service.budgets.reset_failures(keys.recipient(confirmed.to), service.clock())
     except Unavailable:
         journal.note(reset="unavailable")
 

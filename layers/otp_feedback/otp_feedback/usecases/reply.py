@@ -14,7 +14,7 @@ from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, 
 from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.confirm import confirm_unguessed
 from otp_feedback.usecases.ports import Confirming, Journal, Service
-from otp_feedback.usecases.sending import recipient_id, replied_to
+from otp_feedback.usecases.sending import replied_to
 
 NOTHING = ("-", 0)
 """What an inbound message or call is bound to that answers no verification."""
@@ -94,7 +94,7 @@ def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> 
     What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
     """
     now, policy = service.clock(), service.policy
-    line = _read_line(service, recipient_id(service.vault.keys(), e164))
+    line = _read_line(service, service.vault.keys().recipient(e164))
     ignored = _why_ignored(reply, policy)
     if ignored is not None and not line.awaiting:
         journal.note(ignored=ignored)

@@ -22,7 +22,6 @@ from otp_feedback.usecases.ports import (
     Journal,
     Service,
 )
-from otp_feedback.usecases.sending import recipient_id
 
 REPORT_DEADLINE_S = 5.0
 """Seconds that Twilio has for a report, or a list, from the outbox."""
@@ -328,7 +327,7 @@ def _adopt(service: Service, keys: Callable[[], Keys], verification: Verificatio
 def _may_be_anothers(service: Service, keys: Callable[[], Keys], verification: Verification, message: Message) -> bool:
     if verification.action is not Action.CALLER:
         return False
-    recipient = service.budgets.read_recipient(recipient_id(keys(), verification.to))
+    recipient = service.budgets.read_recipient(keys().recipient(verification.to))
     sends = recipient.sends if recipient is not None else ()
     return sum(may_have_been_created(message, at) for at in sends) > 1
 

@@ -9,7 +9,6 @@ from otp_feedback.domain.errors import IdempotencyConflict, MalformedRequest, To
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.links import link_id
-from otp_feedback.domain.phone import subscriber
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import Recipient, Windows
 from otp_feedback.domain.secret import Secret, generate_code, generate_link_secret, generate_password
@@ -66,11 +65,6 @@ class Sent:
 
 Replay = Callable[[], Sent | None]
 """Looks again whether the request's Idempotency-Key was answered before."""
-
-
-def recipient_id(keys: Keys, e164: str) -> bytes:
-    """The keyed digest under which a subscriber's budgets are kept, whichever form of the number is given."""
-    return keys.index("recipient", subscriber(e164))
 
 
 def choose_secret(service: Service, action: Action, given: Secret | None, sid: str | None) -> Secret | None:

@@ -24,7 +24,6 @@ from otp_feedback.usecases.sending import (
     dispatch,
     fixed_secret,
     new_message,
-    recipient_id,
 )
 
 
@@ -134,7 +133,7 @@ def _draft(
         verification=verification,
         message=message,
         outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, number.e164),
+        recipient=keys.recipient(number.e164),
         limited=fixed is None and (secret is not None or needs_sending),
         write=lambda request_token: service.verifications.create(
             verification, service.policy.record_ttl(message.sent_at), request_token
