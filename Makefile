@@ -11,6 +11,8 @@ CONFIG_ENV ?= default
 
 export PYTHONPATH := layers/otp_feedback
 export SAM_CLI_TELEMETRY := 0
+# Otherwise each process of the tests would compile the same modules again.
+unexport PYTHONDONTWRITEBYTECODE
 # The AWS CLI reads AWS_REGION first; SAM and boto3 do not read it at all.
 ifneq ($(AWS_REGION),)
 export AWS_DEFAULT_REGION := $(AWS_REGION)
@@ -44,8 +46,9 @@ demo: setup ## Run the whole loop on this machine once, and show what happened
 dev: setup ## Run the laptop stack until Ctrl-C (OTP_BIND=172.17.0.1: where containers reach it)
 	@exec $(PY) -m local dev
 
-test: setup ## Run the tests (ARGS="-k confirm" chooses)
-	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
+# A second process would collect all tests again, which takes longer than the few that are chosen.
+test: setup ## Run the tests (ARGS="-k test_leading_zeros_count" chooses; TEST_SEED=whole samples nothing)
+	$(PY) -m pytest $(if $(ARGS),-n 0,-n 2 --dist loadfile) $(ARGS)
 
 test-browser: setup ## Use the pages in a headless Chromium (Debian's package, or CHROMIUM=/path); leaves .cache/screenshots
 	$(PY) -m pytest -m browser -n 2 --dist loadfile tests/browser $(ARGS)

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from otp_feedback.domain.actions import TRAITS, Action, Way
+from otp_feedback.domain.texts.data import TEXTS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "layers" / "otp_feedback" / "otp_feedback"
 HANDLERS = sorted((ROOT / "functions").glob("*/app.py"))
@@ -94,13 +97,47 @@ def test_secrets_are_revealed_to_macs_forms_texts_and_ids_alone():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reveal"
     }
     assert revealing == {
-        "domain/entered.py",
+        "domain/actions.py",
         "domain/keys.py",
         "domain/links.py",
         "usecases/another.py",
-        "usecases/sending.py",
+        "usecases/message.py",
         "usecases/start.py",
     }
+
+
+def test_one_module_names_the_actions():
+    """What makes one action differ from another stands in one table; texts are keyed by the actions' names."""
+    naming = {
+        name_of(path)
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node).startswith("Action.")
+        and node.attr in Action.__members__
+    }
+    assert naming == {"domain/actions.py"}
+    named_as_text = {
+        name_of(path)
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Compare) and {"code", "password", "caller", "reply"} & set(constants(node))
+    }
+    assert not named_as_text
+
+
+def constants(node: ast.AST) -> Iterator[str]:
+    """The texts within an expression."""
+    return (each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+def test_the_table_of_actions_is_complete():
+    assert set(TRAITS) == set(Action) == set(TEXTS)
+    assert {way for traits in TRAITS.values() for way in traits.ways} == set(Way)
+    for action, traits in TRAITS.items():
+        assert traits.ways, action
+        assert traits.carries is not None or traits.form is None, action
+        assert not (traits.callers_own and traits.make_secret), action
 
 
 def imported(path: Path) -> set[str]:

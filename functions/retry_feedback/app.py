@@ -6,8 +6,8 @@ from typing import Any
 
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.parallel import in_parallel
+from otp_feedback.usecases.outbox import REPORT_DEADLINE_S, Run, retry_due_reports
 from otp_feedback.usecases.ports import Clock
-from otp_feedback.usecases.report import REPORT_DEADLINE_S, Run, retry_due_reports
 from otp_feedback.wiring import Wiring
 
 WORKERS = 20
@@ -30,7 +30,7 @@ def make_handler(environ: Mapping[str, str], clock: Clock = now_ms) -> Callable[
                 ends_at=clock() + context.get_remaining_time_in_millis(),
                 in_parallel=in_parallel(WORKERS),
             )
-            taken = retry_due_reports(service, service.vault.keys, run, journal)
+            taken = retry_due_reports(service, run, journal)
             journal.note(taken=taken)
             return {"taken": taken}
 

@@ -10,7 +10,8 @@ from otp_feedback.adapters.web.response import Response, json_response
 from otp_feedback.adapters.web.wire import MessageBody, SentAnswer, StartBody
 from otp_feedback.usecases.another import send_another
 from otp_feedback.usecases.ports import Clock
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin
+from otp_feedback.usecases.start import start
 from otp_feedback.wiring import Wiring, sending_service
 
 

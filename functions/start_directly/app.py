@@ -7,7 +7,8 @@ from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.web.direct import DirectFunction
 from otp_feedback.adapters.web.wire import DirectBody, SentAnswer
 from otp_feedback.usecases.ports import Clock, Journal
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin
+from otp_feedback.usecases.start import start
 from otp_feedback.wiring import Wiring, sending_service
 
 CALLER = ""

@@ -16,7 +16,8 @@ from local.openapi.operation import (
 from otp_feedback.adapters.web import errors as web_errors
 from otp_feedback.adapters.web import wire as api
 from otp_feedback.domain import errors
-from otp_feedback.domain.verification import Action, Feedback, Proof, Status
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import Feedback, Proof, Status
 
 ONE = "/verifications/{verification_id}"
 VERIFICATION_ID = component_parameter("VerificationId")

@@ -5,7 +5,8 @@ from typing import Any
 import msgspec
 
 from otp_feedback.adapters.web import wire as api
-from otp_feedback.domain.verification import Action, Feedback, Proof, Status
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import Feedback, Proof, Status
 
 REQUESTS = (api.StartBody, api.MessageBody, api.CheckBody, api.ConfirmBody, api.CancelBody)
 ANSWERS = (api.SentAnswer, api.VerificationView, api.ConfirmedAnswer, api.CanceledAnswer)

@@ -14,6 +14,7 @@ from otp_feedback.adapters.web.problems import problem_response
 from otp_feedback.adapters.web.request import convert, decode
 from otp_feedback.adapters.web.wire import CancelBody, CheckBody, ConfirmBody, Expect, MessageBody, StartBody
 from otp_feedback.domain.errors import MalformedRequest
+from tests.tables import for_each
 
 BODIES: tuple[type[Struct], ...] = (StartBody, MessageBody, CheckBody, Expect, ConfirmBody, CancelBody)
 GOOD: dict[type[Struct], dict[str, Any]] = {
@@ -105,11 +106,12 @@ def test_it_says_what_is_wrong_with_the_whole(raw: bytes, sentence: str):
     assert said(raw, StartBody) == sentence
 
 
-@pytest.mark.parametrize(
-    ("wire_type", "name"),
-    [(each, field.encode_name) for each in BODIES for field in msgspec.structs.fields(each)],
+WRONG: tuple[object, ...] = (7.5, [], [{}], -1, True, "\n" * 300)
+
+
+@for_each(
+    (each, field.encode_name, wrong) for each in BODIES for field in msgspec.structs.fields(each) for wrong in WRONG
 )
-@pytest.mark.parametrize("wrong", [7.5, [], [{}], -1, True, "\n" * 300])
 def test_every_field_of_every_body_says_what_it_takes(wire_type: type[Struct], name: str, wrong: Any):
     fault = fault_of(lambda: convert(GOOD.get(wire_type, {}) | {name: wrong}, wire_type))
     if fault is None:

@@ -1,11 +1,14 @@
 """Replies: the keyword is found in what people type, and what says nothing or no is recognised."""
 # ruff: noqa: RUF001 - letters and quotation marks of all languages are meant
 
+from itertools import product
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from otp_feedback.domain import answers
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.replies import (
     holds_keyword,
     is_keyword,
@@ -15,7 +18,8 @@ from otp_feedback.domain.replies import (
     refuses,
     why_no_answer,
 )
-from otp_feedback.domain.texts import ACTIONS, languages
+from otp_feedback.domain.texts import languages
+from tests.tables import for_each
 
 
 def phrases(text: str) -> list[str]:
@@ -93,8 +97,7 @@ def test_without_a_keyword_any_body_will_do(body: str):
     assert holds_keyword(body, None)
 
 
-@pytest.mark.parametrize("around", ["", " ", ".", "!", " . ", "\n"])
-@pytest.mark.parametrize("word", OPT_OUTS + OTHERS)
+@for_each(product(OPT_OUTS + OTHERS, ["", " ", ".", "!", " . ", "\n"]))
 def test_a_word_that_is_for_twilio_is_recognised_as_it_is_typed(word: str, around: str):
     for typed in (word, word.upper(), word.title()):
         assert opts_out(f"{around}{typed}{around}")
@@ -126,8 +129,7 @@ REACTIONS = [
 ]
 
 
-@pytest.mark.parametrize("ours", OURS)
-@pytest.mark.parametrize("form", REACTIONS)
+@for_each(product(REACTIONS, OURS))
 def test_a_reaction_that_quotes_our_text_says_nothing(form: str, ours: str):
     body = form.format(ours)
     assert is_reaction(body)
@@ -255,20 +257,20 @@ SPOKEN = [(language, body) for language, bodies in NOES.items() for body in bodi
 AGREED = [(language, body) for language, bodies in YESES.items() for body in bodies]
 
 
-@pytest.mark.parametrize(("language", "body"), SPOKEN)
+@for_each(SPOKEN)
 def test_a_no_is_a_refusal_in_the_language_that_we_wrote_in(language: str, body: str):
     assert refuses(body, language)
     assert refuses(f"{body} “Yes, yes, yes, yes”", language)
 
 
-@pytest.mark.parametrize(("language", "body"), AGREED)
+@for_each(AGREED)
 def test_a_yes_is_none(language: str, body: str):
     assert not refuses(body, language)
     assert why_no_answer(body, None) is None
 
 
 def test_there_are_refusals_in_every_language_of_a_text():
-    assert {language for action in ACTIONS for language in languages(action)} == NOES.keys()
+    assert {language for action in list(Action) for language in languages(action)} == NOES.keys()
 
 
 @pytest.mark.parametrize(
@@ -327,7 +329,7 @@ def test_who_asks_to_stop_says_no_yes_however_the_request_is_worded(language: st
     assert why_no_answer(body, None) is not None or refuses(body, language)
 
 
-@pytest.mark.parametrize("courtesy", phrases(answers.COURTESIES))
+@for_each((courtesy,) for courtesy in phrases(answers.COURTESIES))
 def test_a_request_to_stop_is_one_however_politely(courtesy: str):
     for asked in ("STOP", "opt out", *phrases(answers.STOPS)):
         for body in (f"{asked}, {courtesy}!", f"{courtesy} {asked} {courtesy}"):
@@ -335,7 +337,7 @@ def test_a_request_to_stop_is_one_however_politely(courtesy: str):
             assert why_no_answer(body, "yes") == "opt-out"
 
 
-@pytest.mark.parametrize("asked", phrases(answers.STOPS))
+@for_each((asked,) for asked in phrases(answers.STOPS))
 def test_a_request_to_stop_is_no_yes_within_other_words_of_its_language(asked: str):
     known = answers.REFUSALS.keys() | answers.REFUSALS_WITHIN.keys() | answers.ASKS_TO_STOP.keys()
     assert any(refuses(f"Zzz {asked} zzz", language) for language in known)
@@ -343,7 +345,7 @@ def test_a_request_to_stop_is_no_yes_within_other_words_of_its_language(asked: s
 
 def test_each_language_of_a_text_has_words_to_stop():
     told = answers.ASKS_TO_STOP.keys() | answers.REFUSALS_WITHIN.keys()
-    assert {tag.partition("-")[0] for action in ACTIONS for tag in languages(action)} <= told
+    assert {tag.partition("-")[0] for action in list(Action) for tag in languages(action)} <= told
 
 
 @given(st.text(max_size=50))

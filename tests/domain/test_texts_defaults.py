@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.texts import (
-    ACTIONS,
     PAGE_LANGUAGES,
     Body,
     default_text,
@@ -17,6 +17,7 @@ from otp_feedback.domain.texts import (
     segments,
 )
 from otp_feedback.domain.texts.data.countries import BY_LANGUAGE, LANGUAGE_OF_COUNTRY
+from tests.tables import for_each
 
 # A link as long as API Gateway's own host name in eu-central-1 makes it; a password of 60 bits in groups of four.
 LINK = "https://abcdefghij.execute-api.eu-central-1.amazonaws.com/confirm?id=" + "x" * 44
@@ -102,14 +103,9 @@ SCRIPTS = {
 RIGHT_TO_LEFT = ("ar", "fa", "he")
 
 EVERY_TEXT = [
-    *((action, language, False) for action in ACTIONS for language in languages(action)),
+    *((action, language, False) for action in list(Action) for language in languages(action)),
     *(("reply", language, True) for language in languages("reply")),
 ]
-NAMED = pytest.mark.parametrize(
-    ("action", "language", "with_keyword"),
-    EVERY_TEXT,
-    ids=[f"{action}{'+' * keyword}-{language}" for action, language, keyword in EVERY_TEXT],
-)
 
 
 def rendered(action, language, *, keyword="", domain=None, app="Acme"):
@@ -147,12 +143,12 @@ def test_what_each_text_costs():
     assert "\n".join(table) == COSTS.strip()
 
 
-@pytest.mark.parametrize("language", languages("code"))
+@for_each(zip(languages("code"), strict=True))
 def test_a_code_takes_one_segment(language):
     assert segments(rendered("code", language)).count == 1
 
 
-@pytest.mark.parametrize("language", languages("code"))
+@for_each(zip(languages("code"), strict=True))
 def test_a_code_takes_one_segment_with_the_domain_line_too(language):
     assert segments(rendered("code", language, domain="example.com")).count == 1
 
@@ -166,14 +162,14 @@ def test_how_many_languages_there_are():
         assert languages(action)[0] == "en"
 
 
-@NAMED
+@for_each(EVERY_TEXT)
 def test_placeholders_are_complete_and_known(action, language, with_keyword):
     used = placeholders(default_text(action, language, with_keyword=with_keyword))
     assert used >= REQUIRED[action] | {"app"}
     assert used == ALLOWED[action + "+" * with_keyword]
 
 
-@NAMED
+@for_each(EVERY_TEXT)
 def test_texts_are_clean(action, language, with_keyword):
     text = default_text(action, language, with_keyword=with_keyword)
     assert text == unicodedata.normalize("NFC", text)
@@ -183,14 +179,14 @@ def test_texts_are_clean(action, language, with_keyword):
     assert text.count("{") == text.count("}") == len(re.findall(r"\{\w+\}", text))
 
 
-@NAMED
+@for_each(EVERY_TEXT)
 def test_letters_are_of_the_language_s_script(action, language, with_keyword):
     text = re.sub(r"\{\w+\}", "", default_text(action, language, with_keyword=with_keyword))
     scripts = {unicodedata.name(letter).split()[0] for letter in text if letter.isalpha()}
     assert scripts <= SCRIPTS.get(language, {"LATIN"})
 
 
-@NAMED
+@for_each(EVERY_TEXT)
 def test_what_a_phone_may_take_up_stands_alone(action, language, with_keyword):
     text = default_text(action, language, with_keyword=with_keyword)
     alone = {"link": "link", "password": "secret", "reply": "keyword"}.get(action)
@@ -208,7 +204,7 @@ def test_mixed_letters_and_digits_have_a_line_of_their_own_from_right_to_left(ac
 
 @pytest.mark.parametrize(("language", "charset"), [("zh-Hans", "gb2312"), ("zh-Hant", "big5"), ("ja", "shift_jis")])
 def test_han_characters_are_those_of_the_language(language, charset):
-    for action in ACTIONS:
+    for action in list(Action):
         default_text(action, language).encode(charset)
     page = page_texts(language, "")
     for text in (page.title, page.asks, page.button, page.otherwise, page.success, page.failure):

@@ -7,9 +7,9 @@ from typing import Protocol
 
 import pytest
 
-from local.stack import Stack
 from local.twilio_emulator import Delays
 from tests.loop.driver import Loop
+from tests.loop.table import stack_in_memory
 
 NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 """Status callbacks come when a test says so."""
@@ -66,7 +66,7 @@ class Running(Protocol):
 @pytest.fixture(scope="session")
 def shared() -> Iterator[Loop]:
     """The stack with the template's defaults; its clock only goes forward, so each test takes numbers of its own."""
-    with Stack(period_s=None, delays=NEVER) as stack, Loop(stack) as client:
+    with stack_in_memory(period_s=None, delays=NEVER) as stack, Loop(stack) as client:
         yield client
 
 
@@ -79,7 +79,7 @@ def loop(shared: Loop) -> Iterator[Loop]:
 
 @pytest.fixture(scope="session")
 def _custom() -> Iterator[Loop]:
-    with Stack(period_s=None, delays=NEVER, settings=CUSTOM) as stack, Loop(stack) as client:
+    with stack_in_memory(period_s=None, delays=NEVER, settings=CUSTOM) as stack, Loop(stack) as client:
         yield client
 
 
@@ -92,7 +92,7 @@ def custom(_custom: Loop) -> Iterator[Loop]:
 
 @pytest.fixture(scope="session")
 def _contrary() -> Iterator[Loop]:
-    with Stack(period_s=None, delays=NEVER, settings=CONTRARY) as stack, Loop(stack) as client:
+    with stack_in_memory(period_s=None, delays=NEVER, settings=CONTRARY) as stack, Loop(stack) as client:
         yield client
 
 
@@ -113,7 +113,7 @@ class _Stacks:
     def get(self, settings: dict[str, str]) -> Loop:
         key = frozenset(settings.items())
         if key not in self._known:
-            stack = self._cleanup.enter_context(Stack(period_s=None, delays=NEVER, settings=settings))
+            stack = self._cleanup.enter_context(stack_in_memory(period_s=None, delays=NEVER, settings=settings))
             self._known[key] = self._cleanup.enter_context(Loop(stack))
         return self._known[key]
 

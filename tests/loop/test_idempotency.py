@@ -58,55 +58,6 @@ def test_eight_at_once_send_one_message_and_take_one_slot(loop: Loop, key: str, 
     assert slots_taken(loop, to) == 1
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"to": "+4915199000001"},
-        {"action": "link"},
-        {"locale": "fr"},
-        {"reference": "b"},
-        {"reference": None},
-        {"limit_key": "10.0.0.1"},
-    ],
-    ids=str,
-)
-def test_another_body_is_a_conflict(loop: Loop, key: str, change: dict[str, object]):
-    body = {"to": fresh_number(), "action": "code", "reference": "a"}
-    assert loop.post("/verifications", body, key=key).status_code == 202
-    with loop.unchanged():
-        response = loop.post("/verifications", {**body, **change}, key=key)
-    assert (response.status_code, problem_of(response)) == (409, "idempotency-conflict")
-
-
-def test_another_secret_of_the_callers_is_a_conflict(loop: Loop, key: str):
-    to = fresh_number()
-    loop.start(to, "caller", key=key, secret="First111")
-    with loop.unchanged():
-        response = loop.start(to, "caller", key=key, secret="Second22")
-    assert problem_of(response) == "idempotency-conflict"
-    assert loop.start(to, "caller", key=key, secret="First111").status_code == 202
-
-
-@pytest.mark.parametrize("ending", ["confirmed", "canceled", "expired", "locked"])
-def test_once_it_has_ended_the_key_is_a_conflict(loop: Loop, key: str, ending: str):
-    to = fresh_number()
-    verification_id = loop.start(to, key=key).json()["verification_id"]
-    match ending:
-        case "confirmed":
-            loop.check(verification_id, loop.code(to))
-        case "canceled":
-            loop.cancel(verification_id)
-        case "expired":
-            loop.advance(601)
-        case _:
-            for _ in range(5):
-                loop.check(verification_id, loop.wrong_code(to))
-    assert loop.view(verification_id)["status"] == ending
-    with loop.unchanged():
-        response = loop.start(to, key=key)
-    assert (response.status_code, problem_of(response)) == (409, "idempotency-conflict")
-
-
 def test_the_same_key_of_two_callers_is_two_verifications(loop: Loop, key: str):
     to = fresh_number()
     first = loop.start(to, key=key, caller="AIDAFIRST").json()
@@ -124,39 +75,11 @@ def test_the_sessions_of_a_role_are_one_caller(loop: Loop, key: str):
     assert first.text == second.text
 
 
-def test_two_keys_of_a_caller_are_two_verifications(loop: Loop, key: str):
-    first = loop.start(fresh_number(), key=key).json()["verification_id"]
-    second = loop.start(fresh_number(), key=f"{key}-2").json()["verification_id"]
-    assert first != second
-
-
-def test_the_key_does_not_tell_the_verifications_id(loop: Loop, key: str):
-    started = loop.start(fresh_number(), key=key).json()
-    assert key not in started["verification_id"]
-    assert not any(key in str(item) for item in loop.scan().values())
-
-
 @pytest.mark.parametrize("bad", ["", "a b", "x" * 256, "tab\tbed", "\x7f"])
 def test_a_key_that_is_none_is_refused(loop: Loop, bad: str):
     with loop.unchanged():
         response = loop.start(fresh_number(), key=bad)
     assert (problem_of(response), response.json()["field"]) == ("malformed-request", "Idempotency-Key")
-
-
-def test_another_message_is_replayed_too(loop: Loop, key: str):
-    started = loop.started()
-    loop.advance(31)
-    first = loop.another(started.verification_id, key=key)
-    with loop.unchanged():
-        again = loop.another(started.verification_id, key=key)
-    assert (again.status_code, again.text) == (202, first.text)
-    assert first.json()["message"]["number"] == 2
-    loop.advance(31)
-    third = loop.another(started.verification_id, key=f"{key}-3")
-    assert third.json()["message"]["number"] == 3
-    with loop.unchanged():
-        assert loop.another(started.verification_id, key=key).text == first.text
-    assert len(loop.messages(started.to)) == 3
 
 
 def test_another_message_eight_times_at_once_is_one(loop: Loop, key: str):
@@ -168,19 +91,6 @@ def test_another_message_eight_times_at_once_is_one(loop: Loop, key: str):
     assert {answer.headers["retry-after"] for answer in answers if answer.status_code == 503} <= {"1"}
     assert {answer.json()["message"]["number"] for answer in answers if answer.status_code == 202} == {2}
     assert len(loop.messages(started.to)) == 2
-
-
-def test_another_message_under_a_used_key_is_a_conflict(loop: Loop, key: str):
-    started = loop.started("caller")
-    loop.advance(31)
-    assert loop.another(started.verification_id, {"secret": "Second22"}, key=key).status_code == 202
-    with loop.unchanged():
-        other_body = loop.another(started.verification_id, {"secret": "Third333"}, key=key)
-    assert (other_body.status_code, problem_of(other_body)) == (409, "idempotency-conflict")
-    loop.check(started.verification_id, "Callers1")
-    with loop.unchanged():
-        ended = loop.another(started.verification_id, {"secret": "Second22"}, key=key)
-    assert problem_of(ended) == "idempotency-conflict"
 
 
 def test_a_message_that_twilio_refused_is_refused_again_without_asking(loop: Loop, key: str):
@@ -210,16 +120,6 @@ def test_a_message_that_never_went_out_is_a_conflict_once_its_request_is_over(lo
     assert (again.status_code, problem_of(again)) == (409, "idempotency-conflict")
     assert loop.messages(to) == []
     assert slots_taken(loop, to) == 0
-
-
-def test_an_unanswered_message_is_not_sent_again_under_the_same_key(loop: Loop, key: str):
-    to = fresh_number()
-    loop.fault("create_message", "status", status=500)
-    first = loop.start(to, key=key)
-    assert first.json()["message"] == {"number": 1, "status": "unknown"}
-    with loop.unchanged():
-        again = loop.start(to, key=key)
-    assert (again.status_code, again.text) == (202, first.text)
 
 
 def test_eight_at_once_take_one_slot_of_their_limit_key_and_none_waits_for_an_hour(custom: Loop, key: str):

@@ -1,5 +1,4 @@
 """A reply by message or call: confirmed by who was asked, to whom they were asked by, once, and never by an opt-out."""
-# ruff: noqa: RUF001 - apostrophes are meant as phones write them
 
 from urllib.parse import urlencode
 from uuid import uuid4
@@ -8,7 +7,7 @@ import httpx
 import pytest
 
 from local.aws import ACCOUNT_SID
-from tests.loop.conftest import FALLBACK_MESSAGE_URL, MESSAGING_SERVICE, WHATSAPP_SENDER
+from tests.loop.conftest import MESSAGING_SERVICE, WHATSAPP_SENDER
 from tests.loop.driver import SENDER, Loop, Started, fresh_number, problem_of
 
 EMPTY = '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
@@ -19,13 +18,6 @@ INBOUND = "I#"
 
 NOTED = (INBOUND, "R#")
 """Begins the keys of what may be noted of an inbound message or call that confirms nothing while a reply is awaited."""
-
-
-QUOTED = "Example: to confirm, reply to this message within 10 min."
-DRIVING = (
-    "I’m driving with Focus turned on. I’ll see your message when I get where I’m going.\n\n(I’m not receiving "
-    "notifications. If this is urgent, reply “urgent” to send a notification through with your original message.)"
-)
 
 
 def status(loop: Loop, started: Started) -> str:
@@ -67,55 +59,7 @@ def test_from_the_wrong_number_nothing_is_confirmed(loop: Loop, kind: str):
     assert len(lines_about(loop, since, answer["sid"])) == 1
 
 
-@pytest.mark.parametrize("kind", ["message", "call"])
-def test_to_the_wrong_sender_nothing_is_confirmed(loop: Loop, kind: str):
-    started = loop.started("reply")
-    with loop.unchanged(besides=NOTED):
-        answer = loop.inbound(kind, started.to, "+14155550177", body="yes")
-    assert answer["response_status"] == 200
-    assert status(loop, started) == "pending"
-
-
-@pytest.mark.parametrize("kind", ["message", "call"])
-def test_after_the_expiry_nothing_is_confirmed_but_the_message_is_reported(loop: Loop, kind: str):
-    started = loop.started("reply")
-    loop.advance(601)
-    loop.inbound(kind, started.to, body="yes")
-    assert status(loop, started) == "expired"
-    assert loop.reports(started.sid) == []
-    loop.stack.run_schedules()
-    assert loop.outcome(started.sid) == "confirmed"
-    assert status(loop, started) == "expired"
-
-
-def test_twice_confirms_once(loop: Loop):
-    started = loop.started("reply")
-    loop.inbound("message", started.to, body="yes")
-    confirmed_at = loop.view(started.verification_id)["confirmed_at"]
-    loop.advance(5)
-    answer = loop.inbound("message", started.to, body="yes again")
-    assert answer["response_status"] == 200
-    assert loop.view(started.verification_id)["confirmed_at"] == confirmed_at
-    loop.report_due()
-    assert len(loop.reports(started.sid)) == 1
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        *("STOP", "stop", " Stop. ", "Stop!", "UNSUBSCRIBE", "end", "Quit", "STOPALL", "cancel", "REVOKE", "OPTOUT"),
-        *("stop all", "Opt out", "HELP", "Info!", " start ", "UNSTOP."),
-        *('"STOP"', "STOP?", "STOP\u200b", "Arrêt", "ARRETE"),
-    ],
-)
-def test_a_word_that_is_for_twilio_never_confirms(loop: Loop, body: str):
-    started = loop.started("reply")
-    with loop.unchanged(besides=NOTED):
-        loop.inbound("message", started.to, body=body)
-    assert status(loop, started) == "pending"
-
-
-@pytest.mark.parametrize("kind", ["STOP", "START", "HELP", "anything"])
+@pytest.mark.parametrize("kind", ["STOP", "anything"])
 def test_what_twilio_calls_an_opt_out_never_confirms(loop: Loop, kind: str):
     started = loop.started("reply")
     with loop.unchanged(besides=NOTED):
@@ -129,33 +73,6 @@ def test_a_forged_reply_confirms_nothing(loop: Loop):
     with loop.unchanged():
         assert loop.webhook("/twilio/message", fields, token="guessed").status_code == 403
     assert status(loop, started) == "pending"
-
-
-def test_one_inbound_sid_confirms_one_of_two_open_verifications_ever(loop: Loop):
-    to = fresh_number()
-    older = loop.started("reply", to)
-    loop.advance(31)
-    newer = loop.started("reply", to)
-    answer = loop.inbound("message", to, body="yes")
-    assert [status(loop, each) for each in (older, newer)] == ["pending", "confirmed"]
-    with loop.unchanged():
-        for _ in range(3):
-            loop.inbound("message", to, body="yes", sid=answer["sid"])
-    assert [status(loop, each) for each in (older, newer)] == ["pending", "confirmed"]
-    loop.inbound("message", to, body="yes")
-    assert [status(loop, each) for each in (older, newer)] == ["confirmed", "confirmed"]
-
-
-@pytest.mark.parametrize("kind", ["message", "call"])
-def test_what_answered_nothing_confirms_nothing_when_it_is_repeated(loop: Loop, kind: str):
-    to = fresh_number()
-    sid = loop.inbound(kind, to, body="yes")["sid"]
-    started = loop.started("reply", to)
-    with loop.unchanged():
-        assert loop.inbound(kind, to, body="yes", sid=sid)["response_status"] == 200
-    assert status(loop, started) == "pending"
-    loop.inbound(kind, to, body="yes")
-    assert status(loop, started) == "confirmed"
 
 
 def test_a_webhook_that_twilio_repeats_after_our_crash_goes_on_with_the_same_verification(loop: Loop):
@@ -179,26 +96,6 @@ def test_a_webhook_that_twilio_repeats_after_our_crash_goes_on_with_the_same_ver
     assert [status(loop, each) for each in (older, newer)] == ["pending", "canceled"]
 
 
-def test_a_reply_goes_to_the_newest_live_verification(loop: Loop):
-    to = fresh_number()
-    expired = loop.started("reply", to)
-    loop.advance(590)
-    live = loop.started("reply", to)
-    loop.advance(20)
-    loop.inbound("message", to, body="yes")
-    assert [status(loop, each) for each in (expired, live)] == ["expired", "confirmed"]
-
-
-def test_a_delivered_message_goes_before_a_newer_one_that_has_not_arrived(loop: Loop):
-    to = fresh_number()
-    delivered = loop.started("reply", to)
-    loop.deliver(delivered.sid, "delivered")
-    loop.advance(31)
-    underway = loop.started("reply", to)
-    loop.inbound("message", to, body="yes")
-    assert [status(loop, each) for each in (delivered, underway)] == ["confirmed", "pending"]
-
-
 def test_a_reply_that_names_the_message_goes_to_that_one(loop: Loop):
     to = fresh_number()
     older = loop.started("reply", to)
@@ -207,30 +104,6 @@ def test_a_reply_that_names_the_message_goes_to_that_one(loop: Loop):
     loop.inbound("message", to, body="yes", parameters={"OriginalRepliedMessageSid": older.sid})
     assert [status(loop, each) for each in (older, newer)] == ["confirmed", "pending"]
     assert [loop.outcome(each.sid) for each in (older, newer)] == ["confirmed", "unconfirmed"]
-
-
-def test_a_reply_that_names_a_foreign_message_confirms_nothing(loop: Loop):
-    started = loop.started("reply")
-    with loop.unchanged(besides=NOTED):
-        loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": "SM" + "8" * 32})
-    assert status(loop, started) == "pending"
-
-
-def test_naming_somebody_elses_message_does_not_confirm_it(loop: Loop):
-    mine, theirs = loop.started("reply"), loop.started("reply")
-    with loop.unchanged(besides=NOTED):
-        loop.inbound("message", mine.to, body="yes", parameters={"OriginalRepliedMessageSid": theirs.sid})
-    assert [status(loop, each) for each in (mine, theirs)] == ["pending", "pending"]
-
-
-def test_of_two_messages_the_one_that_was_answered_gets_the_feedback(loop: Loop):
-    started = loop.started("reply")
-    loop.advance(31)
-    second = loop.another(started.verification_id).json()["message"]["sid"]
-    loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": started.sid})
-    loop.report_due()
-    assert loop.view(started.verification_id)["message"] == 1
-    assert [loop.outcome(sid) for sid in (started.sid, second)] == ["confirmed", "unconfirmed"]
 
 
 def test_each_of_them_is_logged_once_and_without_the_body(loop: Loop):
@@ -306,7 +179,7 @@ def test_a_text_that_names_a_field_goes_on_to_the_users_own_application(custom: 
     assert status(loop, started) == "pending"
 
 
-@pytest.mark.parametrize("sender", ["+", "anonymous", "+266696687", "12345", "Acme", "whatsapp:nobody", ""])
+@pytest.mark.parametrize("sender", ["anonymous", ""])
 def test_a_sender_that_is_no_number_confirms_nothing(loop: Loop, sender: str):
     started = loop.started("reply")
     with loop.unchanged():
@@ -326,13 +199,6 @@ def test_a_reply_needs_the_keyword_where_there_is_one(contrary: Loop):
             loop.inbound("message", started.to, body=body)
     assert status(loop, started) == "pending"
     loop.inbound("message", started.to, body="  ¡SI,   por favor!")
-    assert status(loop, started) == "confirmed"
-
-
-def test_a_call_needs_no_keyword(contrary: Loop):
-    loop = contrary
-    started = loop.started("reply")
-    loop.inbound("call", started.to)
     assert status(loop, started) == "confirmed"
 
 
@@ -358,104 +224,6 @@ def test_what_answers_a_verification_does_not_go_on(custom: Loop, kind: str, ans
     assert status(loop, started) == "confirmed"
 
 
-@pytest.mark.parametrize("kind", ["message", "call"])
-def test_an_expired_message_is_answered_once_and_all_that_is_late_goes_on(custom: Loop, kind: str):
-    loop = custom
-    started = loop.started("reply")
-    loop.advance(601)
-    assert loop.inbound(kind, started.to, body="yes")["twiml"].endswith(REDIRECTS[kind])
-    loop.report_due()
-    with loop.unchanged(besides=NOTED):
-        answer = loop.inbound(kind, started.to, body="hello bot")
-    assert answer["twiml"].endswith(REDIRECTS[kind])
-    assert len(loop.reports(started.sid)) == 1
-
-
-@pytest.mark.parametrize("kind", ["message", "call"])
-@pytest.mark.parametrize("before", ["STOP", "no", "👎", f"Liked “{QUOTED}”", DRIVING, "other sender", "call elsewhere"])
-def test_what_comes_late_after_something_else_answers_nothing(custom: Loop, kind: str, before: str):
-    loop = custom
-    started = loop.started("reply", locale="en")
-    if before in ("other sender", "call elsewhere"):
-        loop.inbound("message" if before == "other sender" else "call", started.to, "+14155550177", body="hello")
-    else:
-        loop.inbound("message", started.to, body=before)
-    loop.advance(601)
-    with loop.unchanged(besides=NOTED):
-        assert loop.inbound(kind, started.to, body="hello bot")["twiml"].endswith(REDIRECTS[kind])
-    named = {"OriginalRepliedMessageSid": started.sid}
-    loop.inbound("message", started.to, body="yes", parameters=named)
-    loop.report_due()
-    assert loop.outcome(started.sid) == "confirmed"
-
-
-def test_what_comes_late_after_a_reply_that_confirmed_another_answers_nothing(custom: Loop):
-    loop = custom
-    to = fresh_number()
-    older = loop.started("reply", to)
-    loop.advance(590)
-    newer = loop.started("reply", to)
-    loop.inbound("message", to, body="yes")
-    loop.advance(60)
-    with loop.unchanged(besides=NOTED):
-        loop.inbound("message", to, body="thanks")
-    assert [status(loop, each) for each in (older, newer)] == ["expired", "confirmed"]
-
-
-def test_an_inbound_message_before_ours_takes_nothing_from_a_late_reply(loop: Loop):
-    to = fresh_number()
-    first = loop.started("reply", to)
-    loop.inbound("message", to, body="no")
-    loop.cancel(first.verification_id)
-    loop.advance(31)
-    started = loop.started("reply", to)
-    loop.advance(601)
-    loop.inbound("message", to, body="yes")
-    loop.report_due()
-    assert loop.outcome(started.sid) == "confirmed"
-
-
-def test_a_late_refusal_is_not_reported(custom: Loop):
-    loop = custom
-    started = loop.started("reply")
-    loop.advance(601)
-    with loop.unchanged(besides=NOTED):
-        assert loop.inbound("message", started.to, body="No.")["twiml"].endswith(REDIRECTS["message"])
-
-
-NOTHING_SAID = [
-    "NO, that was not me",
-    "Nein",
-    "I’m sorry, wrong number",
-    f"Liked “{QUOTED}”",
-    f'Disliked "{QUOTED}"',
-    f"👎 to “{QUOTED}”",
-    f"\u200a\u200b👍\u200b to “\u200a{QUOTED}\u200a”\u200a",
-    f"A aimé « {QUOTED} »",
-    f"「{QUOTED}」にいいねしました",
-    f"“{QUOTED}”",
-    "Loved an image",
-    DRIVING,
-    "👎",
-    "",
-    "Abmelden",
-    "Bitte abmelden",
-    "Ich möchte mich abmelden",
-    "Please unsubscribe me",
-]
-
-
-@pytest.mark.parametrize("body", NOTHING_SAID)
-def test_what_says_no_or_nothing_confirms_nothing_and_goes_on(custom: Loop, body: str):
-    loop = custom
-    started = loop.started("reply", locale="de")
-    with loop.unchanged(besides=NOTED):
-        assert loop.inbound("message", started.to, body=body)["twiml"].endswith(REDIRECTS["message"])
-    assert status(loop, started) == "pending"
-    assert loop.inbound("message", started.to, body="Ja, das war ich")["twiml"] == EMPTY
-    assert status(loop, started) == "confirmed"
-
-
 def test_a_reaction_by_whatsapp_confirms_nothing(loop: Loop):
     started = loop.started("reply")
     parameters = {"MessageType": "reaction", "OriginalRepliedMessageSid": started.sid}
@@ -463,22 +231,6 @@ def test_a_reaction_by_whatsapp_confirms_nothing(loop: Loop):
         loop.inbound("message", started.to, body="👍", parameters=parameters)
     loop.inbound("message", started.to, body="👍", parameters={"MessageType": "text"})
     assert status(loop, started) == "confirmed"
-
-
-@pytest.mark.parametrize(("locale", "expected"), [("ko", "confirmed"), ("cs", "pending"), ("de", "pending")])
-def test_a_refusal_is_one_of_the_language_that_we_wrote_in(loop: Loop, locale: str, expected: str):
-    started = loop.started("reply", locale=locale)
-    loop.inbound("message", started.to, body="Ne")
-    assert status(loop, started) == expected
-
-
-def test_the_country_of_the_number_decides_where_no_language_was_asked_for(loop: Loop):
-    started = loop.started("reply", "+420601123451")
-    with loop.unchanged(besides=NOTED):
-        loop.inbound("message", started.to, body="ne")
-    korean = loop.started("reply", "+821012345671")
-    loop.inbound("message", korean.to, body="ne")
-    assert [status(loop, each) for each in (started, korean)] == ["pending", "confirmed"]
 
 
 TWO_FORMS = [
@@ -490,8 +242,9 @@ TWO_FORMS = [
 ]
 
 
-@pytest.mark.parametrize(("to", "comes_from"), TWO_FORMS)
-@pytest.mark.parametrize("channel", ["", "rcs:", "whatsapp:"])
+@pytest.mark.parametrize(
+    ("to", "comes_from", "channel"), [(*TWO_FORMS[0], ""), (*TWO_FORMS[1], "rcs:"), (*TWO_FORMS[3], "whatsapp:")]
+)
 def test_a_reply_under_the_numbers_other_form_confirms(loop: Loop, to: str, comes_from: str, channel: str):
     started = loop.started("reply", to)
     loop.inbound("message", channel + comes_from, channel + SENDER, body="yes")
@@ -499,7 +252,7 @@ def test_a_reply_under_the_numbers_other_form_confirms(loop: Loop, to: str, come
     assert loop.outcome(started.sid) == "confirmed"
 
 
-@pytest.mark.parametrize(("to", "comes_from"), TWO_FORMS)
+@pytest.mark.parametrize(("to", "comes_from"), [TWO_FORMS[2], TWO_FORMS[4]])
 def test_a_message_that_is_named_is_found_under_the_numbers_other_form(loop: Loop, to: str, comes_from: str):
     older = loop.started("reply", to)
     loop.advance(31)
@@ -515,13 +268,6 @@ def test_a_call_from_the_numbers_other_form_confirms(loop: Loop):
     assert status(loop, started) == "confirmed"
 
 
-def test_a_landlines_number_is_nobody_elses(loop: Loop):
-    started = loop.started("reply", "+551132340027")
-    with loop.unchanged(besides=INBOUND):
-        loop.inbound("message", "+5511932340027", body="yes")
-    assert status(loop, started) == "pending"
-
-
 def test_a_reply_by_rcs_answers_what_came_from_an_rcs_sender(custom: Loop):
     loop = custom
     started = loop.started("reply", sender=MESSAGING_SERVICE)
@@ -532,60 +278,6 @@ def test_a_reply_by_rcs_answers_what_came_from_an_rcs_sender(custom: Loop):
         loop.inbound("message", started.to, "+14155550199", body="yes")
     loop.inbound("message", f"rcs:{started.to}", "rcs:example_x1y2z3_agent", body="yes")
     assert status(loop, started) == "confirmed"
-
-
-@pytest.mark.parametrize("kind", ["message", "call"])
-def test_what_comes_long_after_the_expiry_answers_nothing(custom: Loop, kind: str):
-    loop = custom
-    started = loop.started("reply")
-    loop.advance(600 + 3600)
-    with loop.unchanged(besides=NOTED):
-        answer = loop.inbound(kind, started.to, body="hello bot")
-    assert answer["twiml"].endswith(REDIRECTS[kind])
-
-
-def test_what_comes_within_the_hour_after_the_expiry_is_reported(loop: Loop):
-    started = loop.started("reply")
-    loop.advance(600 + 3590)
-    loop.inbound("message", started.to, body="yes")
-    loop.report_due()
-    assert (status(loop, started), loop.outcome(started.sid)) == ("expired", "confirmed")
-
-
-def test_a_late_reply_that_names_its_message_is_reported_however_late(custom: Loop):
-    loop = custom
-    started = loop.started("reply")
-    loop.advance(3 * 86_400)
-    loop.inbound("message", started.to, body="yes", parameters={"OriginalRepliedMessageSid": started.sid})
-    loop.report_due()
-    assert (status(loop, started), loop.outcome(started.sid)) == ("expired", "confirmed")
-
-
-def test_where_late_actions_are_not_reported_a_late_reply_answers_nothing(running):
-    loop = running(OTP_REPORT_LATE_ACTIONS="false", OTP_FALLBACK_MESSAGE_URL=FALLBACK_MESSAGE_URL)
-    started = loop.started("reply")
-    loop.advance(601)
-    with loop.unchanged(besides=INBOUND):
-        assert loop.inbound("message", started.to, body="hello bot")["twiml"].endswith(REDIRECTS["message"])
-
-
-def test_naming_a_message_to_another_sender_confirms_nothing(loop: Loop):
-    started = loop.started("reply")
-    with loop.unchanged(besides=NOTED):
-        parameters = {"OriginalRepliedMessageSid": started.sid}
-        loop.inbound("message", started.to, "+14155550177", body="yes", parameters=parameters)
-    assert status(loop, started) == "pending"
-
-
-def test_nobody_is_asked_to_reply_to_an_alphanumeric_sender(custom: Loop):
-    loop = custom
-    with loop.unchanged():
-        response = loop.start(fresh_number(), "reply", sender="Acme")
-    assert (response.status_code, problem_of(response), response.json()["field"]) == (
-        400,
-        "malformed-request",
-        "sender",
-    )
 
 
 def test_whatsapp_needs_a_content_template(custom: Loop):

@@ -64,6 +64,7 @@ def test_a_mutant_is_noticed(mutant: Mutant, tmp_path: Path):
     changed = tmp_path / mutant.file
     changed.write_text(changed.read_text().replace(mutant.old, mutant.new))
     environment = {**os.environ, "PYTHONPATH": "layers/otp_feedback", "PYTHONDONTWRITEBYTECODE": "1"}
+    environment["TEST_SEED"] = "whole"
     done = subprocess.run(
         [
             sys.executable,

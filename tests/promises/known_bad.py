@@ -17,8 +17,8 @@ from otp_feedback.adapters.aws.items import (
     verification_key,
 )
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Way, canonical_forms, confirmed_by
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
 from otp_feedback.domain.links import parse_link_id
 from otp_feedback.domain.recipient import DAY_MS, Recipient
@@ -26,9 +26,9 @@ from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, Proof, State, Verification
 from otp_feedback.usecases import confirm as real_confirm
 from otp_feedback.usecases import delivery_status as real_deliver
+from otp_feedback.usecases import outbox as real_outbox
 from otp_feedback.usecases import report as real_report
 from otp_feedback.usecases import start as real_start
-from otp_feedback.usecases.confirm import CHECKED
 from otp_feedback.usecases.delivery_status import StatusCallback
 from otp_feedback.usecases.ports import (
     Clock,
@@ -42,8 +42,10 @@ from otp_feedback.usecases.ports import (
     Twilio,
     Verifications,
 )
-from otp_feedback.usecases.sending import Sent, recipient_id
-from otp_feedback.usecases.start import Origin, StartRequest
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest
+
+CHECKED = confirmed_by(Way.CHECK)
 
 Written = Verification | Refused[Verification]
 
@@ -242,7 +244,7 @@ def compare_then_count(service: Service, verification_id: str, guess: Secret, jo
     if keys.matching(verification_id, verification.macs, guess):
         return real_confirm.check(service, verification_id, guess, journal)
     service.verifications.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, service.new_request_token())
-    service.budgets.add_failure(recipient_id(keys, verification.to))
+    service.budgets.add_failure(keys.recipient(verification.to))
     raise WrongSecret(verification.attempts_left - 1)
 
 
@@ -356,7 +358,7 @@ def delivered_is_confirmed(store: Verifications, clock: Clock, callback: StatusC
         store.report_late(callback.verification_id, verification.messages[callback.number], clock())
 
 
-def given_up_without_sid(service: Service, keys: Any, run: Any, journal: Journal) -> int:
+def given_up_without_sid(service: Service, run: Any, journal: Journal) -> int:
     """A message whose SID is not there at the first try is given up."""
     for shard in range(16):
         for due in service.outbox.due_reports(shard, service.clock(), 100):
@@ -364,4 +366,4 @@ def given_up_without_sid(service: Service, keys: Any, run: Any, journal: Journal
             for message in verification.messages.values() if verification is not None else ():
                 if verification is not None and message.feedback is Feedback.DUE and message.sid is None:
                     real_report.settle(service, verification, message, Feedback.REJECTED)
-    return real_report.retry_due_reports(service, keys, run, journal)
+    return real_outbox.retry_due_reports(service, run, journal)

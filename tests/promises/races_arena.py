@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.domain.verification import Verification
 from otp_feedback.usecases.confirm import check
+from otp_feedback.usecases.outbox import Run, retry_due_reports
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage
-from otp_feedback.usecases.report import Run, retry_due_reports
-from otp_feedback.usecases.sending import Sent, recipient_id
-from otp_feedback.usecases.start import Origin, StartRequest, start
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest, start
 from tests.service import service_on
 
 TABLE = "Verifications"
@@ -114,7 +115,7 @@ class Arena:
 
     def failures(self, to: str) -> int:
         """The recipient's consecutive failures."""
-        recipient = self.store.read_recipient(recipient_id(self.vault.keys(), to))
+        recipient = self.store.read_recipient(self.vault.keys().recipient(to))
         assert recipient is not None
         return recipient.failures
 
@@ -122,7 +123,7 @@ class Arena:
         """Run the outbox."""
         self.runs += 1
         run = Run(f"run {self.runs}", out_of_time, self.now + RUN_MS, one_by_one)
-        retry_due_reports(self.service, self.vault.keys, run, Silent())
+        retry_due_reports(self.service, run, Silent())
 
 
 def one_by_one(calls: Iterable[Callable[[], None]]) -> None:

@@ -1,15 +1,12 @@
 """Situations, and what can happen in them: what crash points, orders and lost answers are enumerated over."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Any
 
-import pytest
-
-from otp_feedback.domain.verification import Action
+from otp_feedback.domain.actions import Action
 from otp_feedback.usecases.delivery_status import StatusCallback
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.usecases.send import Sent
 from tests.promises.world import TO, Operation, Process, Snapshot, World, with_message_interval
 
 MINUTE_MS = 60_000
@@ -191,12 +188,6 @@ SITUATIONS: Mapping[str, Callable[[World], Situation]] = {
     "test recipient": for_tests,
 }
 
-SAMPLED: Mapping[str, frozenset[str]] = {
-    "two lost": frozenset({"caller's word on the first", "check the second", "retry"}),
-    "two lost at once": frozenset({"check the second"}),
-}
-"""What the default profile takes of situations that are whole in the heavy one alone."""
-
 
 @cache
 def _made(name: str) -> tuple[Situation, Snapshot]:
@@ -209,14 +200,6 @@ def situated(name: str) -> Situation:
     situation, beginning = _made(name)
     situation.world.restore(beginning)
     return situation
-
-
-def sampled(operations: Iterable[tuple[str, str]]) -> list[Any]:
-    """Parameters for pairs of a situation and an operation; those that the default profile leaves out are heavy."""
-    return [
-        pytest.param(name, each, marks=() if each in SAMPLED.get(name, (each,)) else pytest.mark.heavy)
-        for name, each in operations
-    ]
 
 
 def _in_trouble(operation: Operation, call: str, fault: str) -> Operation:

@@ -19,14 +19,15 @@ from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.web.errors import InvalidSignature
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.adapters.web.webhooks import STATUS, verified_webhook
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.links import link_id
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Proof
+from otp_feedback.domain.verification import Proof
 from otp_feedback.usecases.delivery_status import StatusCallback
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.usecases.send import Sent
 from tests.promises import state_machine_model as model
 from tests.promises.state_machine_model import LIFETIME_MS, Model
 from tests.promises.world import (

@@ -30,6 +30,7 @@ from otp_feedback.domain.errors import ConfigurationError, InvalidRecipient, Pro
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.links import parse_link_id
 from tests.loop.driver import PROBLEM, SENDER, Loop
+from tests.loop.table import stack_in_memory
 from tests.promises.canaries_detector import Detector, encodings, spacings
 
 NEVER = Delays(1e6, 1e6, 1e6)
@@ -453,7 +454,7 @@ STEPS = (
 
 def test_nothing_marked_comes_out_anywhere(capfd: pytest.CaptureFixture[str]):
     """More than 90 values, each in more than 20 encodings, after more than 150 requests to every route."""
-    with Stack(period_s=None, delays=NEVER, settings=SETTINGS) as stack, MarkedLoop(stack) as loop:
+    with stack_in_memory(period_s=None, delays=NEVER, settings=SETTINGS) as stack, MarkedLoop(stack) as loop:
         give_marked_secret(stack)
         walk = Walk(stack, loop)
         loop.keep_answers(walk)

@@ -21,11 +21,12 @@ from hypothesis import strategies as st
 
 from otp_feedback.adapters.aws.items import lease_key, outbox_shard, outcomes_key, typed, verification_item
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import encode_id
 from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import (
     Budgets,
     Confirming,
@@ -324,6 +325,7 @@ def test_each_method_of_the_port_is_compared():
     assert sorted(CALLS) == METHODS
 
 
+@pytest.mark.sampled(10)
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("method", sorted(CALLS))
 def test_both_engines_answer_a_method_alike(both: Both, method: str, examples: int):

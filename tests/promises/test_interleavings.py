@@ -24,7 +24,7 @@ import pytest
 
 from otp_feedback.adapters.aws import items as records
 from otp_feedback.domain.verification import Feedback, State
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.engine import JustBefore, Participant, confirms, explore, tick
 from tests.promises.scenarios import SITUATIONS, Situation
 from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World, check_promises
@@ -33,7 +33,7 @@ from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, Promis
 @pytest.fixture(autouse=True)
 def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _reading(calls: int) -> Operation:
@@ -98,6 +98,7 @@ def _participants(situation: Situation, names: Sequence[str]) -> list[Participan
     return [Participant(f"{name} ({letter})", operations[name]) for name, letter in zip(names, "ABCDEFG", strict=False)]
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("name", ["code", "code, last attempt"])
 @pytest.mark.parametrize("names", ORDERS_OF_CONFIRMATIONS)
 def test_parallel_confirmations(name: str, names: tuple[str, ...]):
@@ -126,6 +127,7 @@ OTHER_TRIPLES = [
 ]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize(("name", "names"), OTHER_TRIPLES)
 def test_parallel_confirmations_by_every_way_in(name: str, names: tuple[str, ...]):
     situation = SITUATIONS[name](World())
@@ -158,6 +160,7 @@ def _explore_every_pair(name: str, *, crashes: bool) -> None:
     assert sum(each.orders for each in explored) >= least_orders
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize("name", ["code", "caller"])
 def test_every_pair_of_operations(name: str):
     _explore_every_pair(name, crashes=False)
@@ -177,6 +180,7 @@ def test_every_pair_in_which_twilio_fails(name: str):
         explore(situation.world, _participants(situation, pair))
 
 
+@pytest.mark.sampled(1)
 @pytest.mark.parametrize(
     "fault",
     [
@@ -205,6 +209,7 @@ def test_a_message_is_taken_back_while_something_else_is_under_way(name: str, ot
 EXPIRING = ["check right", "check late", "caller's word", "cancel", "another", "deliver", "retry", "erase"]
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("name", EXPIRING)
 def test_a_message_expires_between_any_two_calls(name: str):
     """The last millisecond passes at any moment, beside a check and one more operation."""
@@ -225,6 +230,7 @@ APART = [
 ]
 
 
+@pytest.mark.sampled(6)
 @pytest.mark.parametrize("ahead", ["first", "second"])
 @pytest.mark.parametrize(("name", "names"), APART)
 def test_clocks_that_are_a_second_apart(name: str, names: tuple[str, str], ahead: str):

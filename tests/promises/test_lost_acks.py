@@ -19,9 +19,9 @@ import pytest
 
 from otp_feedback.adapters.aws import items as records
 from otp_feedback.adapters.aws.items import recipient_key
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.engine import LoseAnswer, Participant, calls_of, echo, explore
-from tests.promises.scenarios import SITUATIONS, Situation, sampled, situated
+from tests.promises.scenarios import SITUATIONS, Situation, situated
 from tests.promises.world import KEYS, TO, Operation, World, check_promises, check_settled
 
 LEAST_LOST = 850
@@ -52,7 +52,8 @@ def _is_count_of_sends(field: tuple[str, str]) -> bool:
     return field[0].startswith("C#")
 
 
-@pytest.mark.parametrize(("name", "operation"), sampled(CASES))
+@pytest.mark.sampled(40)
+@pytest.mark.parametrize(("name", "operation"), CASES)
 def test_an_answer_lost_once_changes_nothing(name: str, operation: str):
     here = situated(name)
     act, world, before = _all(here)[operation], here.world, here.world.snapshot()
@@ -73,7 +74,8 @@ def test_an_answer_lost_once_changes_nothing(name: str, operation: str):
         world.restore(before)
 
 
-@pytest.mark.parametrize(("name", "operation"), sampled(CASES))
+@pytest.mark.sampled(40)
+@pytest.mark.parametrize(("name", "operation"), CASES)
 def test_an_answer_lost_for_good_breaks_no_promise(name: str, operation: str):
     """The caller is told at most that the service is not available, and asks again."""
     here = situated(name)
@@ -120,7 +122,7 @@ def _with_lost_write(name: str, one: str, other: str) -> Iterator[tuple[World, l
 def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other shards' queries commute with everything."""
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _lose_in_between(name: str, one: str, other: str) -> None:
@@ -136,12 +138,14 @@ def _arrive_late(name: str, one: str, other: str) -> None:
         explore(world, [*participants, echo(participants, 0, number)])
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.usefixtures("one_shard")
 @pytest.mark.parametrize(("name", "one", "other"), PAIRS)
 def test_whatever_happens_between_the_two_sendings(name: str, one: str, other: str):
     _lose_in_between(name, one, other)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.usefixtures("one_shard")
 @pytest.mark.parametrize(("name", "one", "other"), PAIRS)
 def test_a_sending_that_arrives_late(name: str, one: str, other: str):

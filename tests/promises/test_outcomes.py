@@ -11,10 +11,11 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from otp_feedback.adapters.aws.items import outcomes_key
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.backoff import CAP_MS
 from otp_feedback.domain.outcomes import INLINE_BATCH, LAST, MOST_NOT_FOUND
 from otp_feedback.domain.recipient import DAY_MS
-from otp_feedback.domain.verification import Action, Feedback, Verification
+from otp_feedback.domain.verification import Feedback, Verification
 from otp_feedback.usecases.confirm import confirm_by_caller
 from otp_feedback.usecases.ports import FeedbackAccepted, FeedbackNotFound, FeedbackOutcome
 from otp_feedback.usecases.start import StartRequest, start

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from otp_feedback.domain.recipient import HOUR_MS
-from otp_feedback.usecases.sending import REQUEST_ENDS_MS, Sent
+from otp_feedback.usecases.send import REQUEST_ENDS_MS, Sent
 from tests.promises.world import Boundary, Call, Operation, World, check_promises
 
 KEY, LIMIT_KEY = "a key", "192.0.2.1"

@@ -22,27 +22,29 @@ import phonenumbers
 
 from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
 from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action, canonical_forms
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
 from otp_feedback.domain.keys import Keys, Mac
 from otp_feedback.domain.links import link_id, parse_link_id
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Windows
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
+from otp_feedback.domain.verification import Feedback, Message, State, Verification
 from otp_feedback.usecases import another as another_usecase
 from otp_feedback.usecases import confirm as confirm_usecase
 from otp_feedback.usecases import delivery_status as deliver_usecase
+from otp_feedback.usecases import outbox as outbox_usecase
 from otp_feedback.usecases import reply as reply_usecase
-from otp_feedback.usecases import report as report_usecase
 from otp_feedback.usecases import start as start_usecase
-from otp_feedback.usecases.another import AnotherRequest
 from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.message import Given
+from otp_feedback.usecases.outbox import Run
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
     CreateRefused,
+    Expectation,
     FeedbackAccepted,
     FeedbackDeferred,
     FeedbackNotFound,
@@ -54,9 +56,8 @@ from otp_feedback.usecases.ports import (
     SendUnknown,
 )
 from otp_feedback.usecases.reply import InboundReply
-from otp_feedback.usecases.report import Run
-from otp_feedback.usecases.sending import Sent
-from otp_feedback.usecases.start import Origin, StartRequest
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest
 from tests.promises.executor import Executor
 from tests.service import service_on
 
@@ -332,8 +333,8 @@ class Ways:
     cancel: Callable[..., Verification] = confirm_usecase.cancel
     reply: Callable[..., bool] = reply_usecase.confirm_by_reply
     deliver: Callable[..., None] = deliver_usecase.track_delivery
-    retry: Callable[..., int] = report_usecase.retry_due_reports
-    look_at_link: Callable[..., object] = lambda _inbound, _link, _journal: None
+    retry: Callable[..., int] = outbox_usecase.retry_due_reports
+    look_at_link: Callable[..., object] = lambda _service, _link, _journal: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,6 +407,83 @@ class World:
         self._processes += 1
         process = Process(self, name or f"process {self._processes}", boundary or Boundary(), ahead_ms=ahead_ms)
         return process.run(operation)
+
+    def does(self, operation: "Operation", boundary: Boundary | None = None) -> Any:
+        """Run an operation to its end; what it came to.
+
+        Raises
+        ------
+        Problem
+            What it was answered with.
+        """
+        answer = self.run(operation, boundary=boundary)
+        if answer.problem is not None:
+            raise answer.problem
+        return answer.value
+
+    def start(self, to: str = TO, action: Action = Action.CODE, **asked: Any) -> Sent:
+        """`POST /verifications`; `asked` are further arguments of `Process.start`."""
+        sent: Sent = self.does(lambda process: process.start(to, action, **asked))
+        return sent
+
+    def another(self, verification_id: str, **asked: Any) -> Sent:
+        """`POST /verifications/{verification_id}/messages`."""
+        sent: Sent = self.does(lambda process: process.another(verification_id, **asked))
+        return sent
+
+    def check(self, verification_id: str, guess: str, **expected: str) -> Verification:
+        """`POST /verifications/{verification_id}/check`; `expected` are fields of an `Expectation`."""
+        confirmed: Verification = self.does(lambda process: process.check(verification_id, guess, **expected))
+        return confirmed
+
+    def confirm(self, verification_id: str, number: int | None = None) -> Verification:
+        """`POST /verifications/{verification_id}/confirm`."""
+        confirmed: Verification = self.does(lambda process: process.caller(verification_id, number))
+        return confirmed
+
+    def cancel(self, verification_id: str) -> Verification:
+        """`POST /verifications/{verification_id}/cancel`."""
+        canceled: Verification = self.does(lambda process: process.cancel(verification_id))
+        return canceled
+
+    def tap(self, link: str) -> Verification:
+        """`POST /confirm`."""
+        confirmed: Verification = self.does(lambda process: process.link(link))
+        return confirmed
+
+    def reply(self, sender: str = TO, body: str | None = "yes", sid: str | None = None, **told: Any) -> bool:
+        """`POST /twilio/message`, or `/twilio/call` where there is no body: whether it confirmed something.
+
+        `told` are further arguments of `Process.reply`.
+        """
+        sid = sid or f"SMinbound{self._processes}"
+        confirmed: bool = self.does(lambda process: process.reply(sid, sender, body, **told))
+        return confirmed
+
+    def deliver(self, verification_id: str, /, status: str = FINAL, of: int = 1, **told: Any) -> None:
+        """`POST /twilio/status` for message `of` that the stack sent; `told` replaces fields of the callback."""
+        (callback,) = [
+            each for each in self.callbacks(status) if (each.verification_id, each.number) == (verification_id, of)
+        ]
+        self.does(lambda process: process.deliver(replace(callback, **told)))
+
+    def report_due(self) -> None:
+        """The schedule's minute, when the inline attempt's lease is over."""
+        self.advance(31_000)
+        self.does(lambda process: process.retry())
+
+    def feedback(self, verification_id: str, number: int = 1) -> Feedback:
+        """A message's feedback, as the record has it."""
+        return self.verification(verification_id).messages[number].feedback
+
+    def reports(self, verification_id: str, number: int = 1) -> int:
+        """How often Twilio took a report for a message."""
+        sids = [
+            each.sid
+            for each in self.twilio.messages.values()
+            if (each.verification_id, each.number) == (verification_id, number)
+        ]
+        return sum(self.ledger.posts[sid] for sid in sids)
 
     def snapshot(self) -> Snapshot:
         """The world as it is, to come back to."""
@@ -863,28 +941,29 @@ class Process:
         to: str = TO,
         action: Action = Action.CODE,
         key: str | None = None,
-        limit_key: str | None = None,
         secret: str | None = None,
-        sid: str | None = None,
+        caller: str = "caller",
+        **asked: str | None,
     ) -> Sent:
-        """`POST /verifications`."""
-        self.once = f"start/{key}" if key is not None else self.name
+        """`POST /verifications`; `asked` are further fields of a `StartRequest`."""
+        self.once = f"start/{caller}/{key}" if key is not None else self.name
         given = Secret(secret) if secret is not None else None
-        request = StartRequest(to, action, limit_key=limit_key, secret=given, sid=sid)
-        return self.world.ways.start(self.service, request, self._origin(key), _Silence())
+        request = StartRequest(to, action, secret=given, **asked)
+        return self.world.ways.start(self.service, request, self._origin(key, caller), _Silence())
 
     def another(
         self, verification_id: str, key: str | None = None, secret: str | None = None, sid: str | None = None
     ) -> Sent:
         """`POST /verifications/{verification_id}/messages`."""
         self.once = f"another/{verification_id}/{key}" if key is not None else self.name
-        request = AnotherRequest(Secret(secret) if secret is not None else None, sid)
+        request = Given(Secret(secret) if secret is not None else None, sid)
         return self.world.ways.another(self.service, verification_id, request, self._origin(key), _Silence())
 
-    def check(self, verification_id: str, guess: str) -> Verification:
-        """`POST /verifications/{verification_id}/check`."""
+    def check(self, verification_id: str, guess: str, **expected: str) -> Verification:
+        """`POST /verifications/{verification_id}/check`; `expected` are fields of an `Expectation`."""
         self._guess = guess
-        return self.world.ways.check(self.service, verification_id, Secret(guess), _Silence())
+        expect = {"expect": Expectation(**expected)} if expected else {}
+        return self.world.ways.check(self.service, verification_id, Secret(guess), _Silence(), **expect)
 
     def link(self, link: str) -> Verification:
         """`POST /confirm`."""
@@ -910,10 +989,12 @@ class Process:
         """`POST /verifications/{verification_id}/cancel`."""
         return self.world.ways.cancel(self.service, verification_id, _Silence())
 
-    def reply(self, sid: str = "SMinbound", sender: str = TO, body: str = "yes") -> bool:
-        """`POST /twilio/message`."""
+    def reply(
+        self, sid: str = "SMinbound", sender: str = TO, body: str | None = "yes", receiver: str = SENDER, **told: Any
+    ) -> bool:
+        """`/twilio/message`, or `/twilio/call` where there is no body; `told`: further fields of an `InboundReply`."""
         self.inbound_sid, self.inbound_sender = sid, sender
-        return self.world.ways.reply(self.service, InboundReply(sid, sender, SENDER, body), _Silence())
+        return self.world.ways.reply(self.service, InboundReply(sid, sender, receiver, body, **told), _Silence())
 
     def deliver(self, callback: StatusCallback) -> None:
         """`POST /twilio/status`."""
@@ -927,7 +1008,7 @@ class Process:
                 call()
 
         run = Run(self.name, lambda: False, self.clock() + RUN_MS, in_turn)
-        return self.world.ways.retry(self.service, self.keys, run, _Silence())
+        return self.world.ways.retry(self.service, run, _Silence())
 
     def erase(self, verification_id: str) -> None:
         """What an operator's erasing comes to."""
@@ -994,8 +1075,8 @@ class Process:
     def _answered(self) -> None:
         self.answered_at = int(self._boundary.observe(lambda: self.world.now)) + self.ahead_ms
 
-    def _origin(self, key: str | None) -> Origin:
-        return Origin("caller", key, "https://example.com")
+    def _origin(self, key: str | None, caller: str = "caller") -> Origin:
+        return Origin(caller, key, "https://example.com")
 
 
 def _forms_of(guess: str) -> frozenset[str]:

@@ -27,6 +27,7 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from local.stack import Stack
 from otp_feedback.adapters.web.problems import STATUS
 from otp_feedback.domain.errors import Unavailable
+from tests.loop.table import stack_in_memory
 from tests.template.expanded import source
 
 RECIPES = Path(__file__).parents[2] / "docs" / "recipes"
@@ -43,7 +44,7 @@ needs_node = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node
 
 @pytest.fixture(scope="module")
 def stack() -> Iterator[Stack]:
-    with Stack() as running:
+    with stack_in_memory() as running:
         yield running
 
 

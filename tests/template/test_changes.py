@@ -1,6 +1,7 @@
 """A changed parameter reaches the functions that are invoked: what a runbook changes in an attack must count."""
 
 import re
+from functools import cache
 
 import pytest
 
@@ -27,6 +28,9 @@ OTHER = {
     "CustomDomain": "otp.example.com",
 }
 """Second values of the texts that can be anything; those of a choice or a number are found."""
+
+unchanged = cache(lambda: deployed({}))
+"""What is deployed before anything is changed; nobody changes it."""
 
 TARGET = re.compile(r"(\w+)(?:\.Arn)?(?:/invocations)?\Z")
 
@@ -100,7 +104,7 @@ def test_there_are_parameters_that_reach_functions():
 
 @pytest.mark.parametrize("name", REACHING)
 def test_a_changed_parameter_reaches_what_is_invoked(name):
-    before, after = deployed({}), deployed({name: second_value(name)})
+    before, after = unchanged(), deployed({name: second_value(name)})
     moved = {
         function_of(target, after)
         for target in invoked(after)
@@ -110,7 +114,7 @@ def test_a_changed_parameter_reaches_what_is_invoked(name):
 
 
 def test_every_function_is_invoked_by_something():
-    stack = deployed({})
+    stack = unchanged()
     assert {function_of(target, stack) for target in invoked(stack)} == set(resources("AWS::Lambda::Function"))
 
 

@@ -8,7 +8,7 @@ import pytest
 from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.usecases.sending import REQUEST_ENDS_MS
+from otp_feedback.usecases.send import REQUEST_ENDS_MS
 from tests.template.expanded import FUNCTIONS, ROOT, choose, environment, resources, source
 
 SHARED = {

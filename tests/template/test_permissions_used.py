@@ -5,9 +5,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from local.stack import Stack
 from local.twilio_emulator import Delays
 from tests.loop.driver import Loop, fresh_number
+from tests.loop.table import stack_in_memory
 from tests.template.test_permissions import ALLOWED
 
 NEVER = Delays(queued=3600, sent=3600, delivered=3600)
@@ -15,7 +15,7 @@ NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 
 @pytest.fixture(scope="module")
 def loop() -> Iterator[Loop]:
-    with Stack(period_s=None, delays=NEVER) as stack, Loop(stack) as client:
+    with stack_in_memory(period_s=None, delays=NEVER) as stack, Loop(stack) as client:
         yield client
 
 

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.ids import decode_id
+from otp_feedback.domain.phone import subscriber
 from otp_feedback.domain.secret import Secret
 
 DERIVED_MAC_KEY_ID = "0"
@@ -89,6 +90,10 @@ class Keys:
     def index(self, purpose: str, *parts: str) -> bytes:
         """A keyed digest that finds something again without storing it: 32 bytes."""
         return _hmac(self.index_key, purpose, *parts)
+
+    def recipient(self, e164: str) -> bytes:
+        """The digest under which a subscriber's budgets are kept, whichever form of the number is given: 32 bytes."""
+        return self.index("recipient", subscriber(e164))
 
     def matching(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret) -> frozenset[int]:
         """The messages whose secret is the guess.

@@ -156,3 +156,16 @@ class Recipient:
     failures: int = 0
     last_confirmed_at: int | None = None
     last_inbound_at: int | None = None
+
+
+_AWAITS_REPLY = "#reply"
+
+
+def send_holder(verification_id: str, number: int, *, awaits_reply: bool) -> str:
+    """What a slot of the recipient's windows is held for: a message, and whether an inbound one may answer it."""
+    return f"{verification_id}#{number}{_AWAITS_REPLY if awaits_reply else ''}"
+
+
+def replied_to(holder: str) -> str | None:
+    """The verification that a slot's holder names, where it awaits a reply."""
+    return holder.partition("#")[0] if holder.endswith(_AWAITS_REPLY) else None

@@ -5,18 +5,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.keys import Mac
-
-
-class Action(StrEnum):
-    """What is tracked."""
-
-    CODE = "code"
-    LINK = "link"
-    PASSWORD = "password"  # noqa: S105 - the name of an action
-    REPLY = "reply"
-    CALLER = "caller"
 
 
 class State(StrEnum):

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import replace
 
+from otp_feedback.domain.actions import Action, Way, canonical_forms, confirmed_by
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -21,14 +21,10 @@ from otp_feedback.domain.errors import (
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.links import parse_link_id
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Confirmation, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Service
 from otp_feedback.usecases.report import report_inline
-from otp_feedback.usecases.sending import recipient_id
 
-CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
-LINKED = frozenset({Action.LINK})
-SEEN_BY_CALLER = frozenset({Action.CALLER})
 ANYONE = Expectation()
 
 
@@ -38,7 +34,7 @@ def check(
     guess: Secret,
     journal: Journal,
     *,
-    actions: frozenset[Action] = CHECKED,
+    way: Way = Way.CHECK,
     expect: Expectation = ANYONE,
 ) -> Verification:
     """Confirm by a secret that came back.
@@ -52,6 +48,7 @@ def check(
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
+    actions = confirmed_by(way)
     forms = canonical_forms(guess, actions)
     if not forms:
         raise _nothing_entered()
@@ -75,7 +72,7 @@ def check(
                 return confirmed
         _report_late(service, reserved, message, journal)
     if not matching:
-        service.budgets.add_failure(recipient_id(keys, reserved.to))
+        service.budgets.add_failure(keys.recipient(reserved.to))
     if keys.unknown_key_ids(reserved.macs.values()):
         raise Unavailable
     raise _counted(_missed(reserved, service.clock()), journal)
@@ -98,7 +95,7 @@ def confirm_link(service: Service, link: str, journal: Journal) -> Verification:
     if parsed is None:
         raise MalformedRequest("id", "must be the id of a link")
     verification_id, secret = parsed
-    return check(service, verification_id, secret, journal, actions=LINKED)
+    return check(service, verification_id, secret, journal, way=Way.LINK)
 
 
 def confirm_by_caller(service: Service, verification_id: str, number: int | None, journal: Journal) -> Verification:
@@ -117,7 +114,9 @@ def confirm_by_caller(service: Service, verification_id: str, number: int | None
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
-    return confirm_unguessed(service, verification_id, Confirming(number, None, SEEN_BY_CALLER, Proof.CALLER), journal)
+    return confirm_unguessed(
+        service, verification_id, Confirming(number, None, confirmed_by(Way.WORD), Proof.CALLER), journal
+    )
 
 
 def confirm_unguessed(service: Service, verification_id: str, confirming: Confirming, journal: Journal) -> Verification:
@@ -217,7 +216,9 @@ def _confirmed_by_it(
     Unavailable
         The MAC's key is not known.
     """
-    if current is None or current.confirmation is None or actions != LINKED or current.action not in actions:
+    if current is None or current.confirmation is None or current.action not in actions:
+        return None
+    if current.action.traits.carries != "link":
         return None
     number = current.confirmation.message
     macs = {each: mac for each, mac in current.macs.items() if each == number}
@@ -243,7 +244,7 @@ def _after_confirming(service: Service, keys: Keys, confirmed: Verification, jou
 def _reset_failures(service: Service, keys: Keys, confirmed: Verification, journal: Journal) -> None:
     """What is confirmed stays confirmed; failures that could not be reset only make the limit stricter."""
     try:
-        service.budgets.reset_failures(recipient_id(keys, confirmed.to), service.clock())
+        service.budgets.reset_failures(keys.recipient(confirmed.to), service.clock())
     except Unavailable:
         journal.note(reset="unavailable")
 

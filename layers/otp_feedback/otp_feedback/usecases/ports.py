@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.hourly_cap import HourlyCap
@@ -13,7 +14,7 @@ from otp_feedback.domain.keys import Keys, Mac
 from otp_feedback.domain.outcomes import Outcomes
 from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import Limits, Recipient, Windows
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
+from otp_feedback.domain.verification import Feedback, Message, Proof, Verification
 
 OUTBOX_SHARDS = 16
 """Shards of the outbox's index: a due report stands in one of them, by its verification's id."""

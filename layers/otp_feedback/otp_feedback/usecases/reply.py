@@ -3,23 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from otp_feedback.domain.actions import Way, confirmed_by
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.phone import number_at, recorded_number
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.recipient import Recipient
+from otp_feedback.domain.recipient import Recipient, replied_to
 from otp_feedback.domain.replies import refuses, why_no_answer
 from otp_feedback.domain.senders import is_messaging_service, is_reached_at
-from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language, spoken_language
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.confirm import confirm_unguessed
 from otp_feedback.usecases.ports import Confirming, Journal, Service
-from otp_feedback.usecases.sending import recipient_id, replied_to
 
 NOTHING = ("-", 0)
 """What an inbound message or call is bound to that answers no verification."""
-
-REPLIED = frozenset({Action.REPLY})
 
 REACTION = "reaction"
 """Twilio's `MessageType` of a WhatsApp reaction, whose `Body` is the sign alone."""
@@ -79,7 +77,9 @@ def confirm_by_reply(service: Service, reply: InboundReply, journal: Journal) ->
     verification_id, message = target
     journal.note(verification=verification_id)
     try:
-        confirm_unguessed(service, verification_id, Confirming(message, None, REPLIED, Proof.SENDER), journal)
+        confirm_unguessed(
+            service, verification_id, Confirming(message, None, confirmed_by(Way.REPLY), Proof.SENDER), journal
+        )
     except Problem as problem:
         if problem.name == "unavailable":
             raise
@@ -94,7 +94,7 @@ def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> 
     What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
     """
     now, policy = service.clock(), service.policy
-    line = _read_line(service, recipient_id(service.vault.keys(), e164))
+    line = _read_line(service, service.vault.keys().recipient(e164))
     ignored = _why_ignored(reply, policy)
     if ignored is not None and not line.awaiting:
         journal.note(ignored=ignored)
@@ -138,7 +138,9 @@ def _read_line(service: Service, recipient_key: bytes) -> _Line:
     recipient = service.budgets.read_recipient(recipient_key) or Recipient()
     names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
     asked = [
-        each for each in map(service.verifications.read, names) if each is not None and each.action is Action.REPLY
+        each
+        for each in map(service.verifications.read, names)
+        if each is not None and each.action.is_confirmed_by(Way.REPLY)
     ]
     answered = [each.confirmation.at for each in asked if each.confirmation and each.confirmation.proof is Proof.SENDER]
     awaiting = [each for each in asked if each.state is State.PENDING]
@@ -164,8 +166,8 @@ def _language_of(verification: Verification, policy: Policy) -> str:
     locale = verification.locale or policy.language
     template = policy.templates.get(verification.template or "")
     try:
-        language = choose_language(Action.REPLY, locale, country, template)
-        return language if language != ANY_LANGUAGE else choose_language(Action.CODE, locale, country)
+        language = choose_language(verification.action, locale, country, template)
+        return language if language != ANY_LANGUAGE else spoken_language(locale, country)
     except UnsupportedLocale:
         return ENGLISH
 

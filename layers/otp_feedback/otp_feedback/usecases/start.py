@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
 from otp_feedback.domain.ids import ID_BYTES, encode_id, new_verification_id
 from otp_feedback.domain.keys import Keys
@@ -10,22 +11,11 @@ from otp_feedback.domain.policy import Policy
 from otp_feedback.domain.recipient import canonical_limit_key
 from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
-from otp_feedback.domain.verification import Action, Status, Verification
+from otp_feedback.domain.verification import Status, Verification
+from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
+from otp_feedback.usecases.message import Draft, Given, draft
 from otp_feedback.usecases.ports import Journal, Refused, Service
-from otp_feedback.usecases.sending import (
-    Draft,
-    Replay,
-    Sent,
-    already_sent,
-    answer_again,
-    choose_locale,
-    choose_secret,
-    compose,
-    dispatch,
-    fixed_secret,
-    new_message,
-    recipient_id,
-)
+from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +41,6 @@ class StartRequest:
     sid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request comes from.
-
-    Parameters
-    ----------
-    caller
-        Who asks, as the authoriser says; keeps callers' Idempotency-Keys apart.
-    idempotency_key
-        The caller's key; None without one.
-    base_url
-        The stack's public address, without a slash at its end.
-    """
-
-    caller: str
-    idempotency_key: str | None
-    base_url: str
-
-
 def start(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """Send a verification's first message.
 
@@ -84,64 +55,57 @@ def start(service: Service, request: StartRequest, origin: Origin, journal: Jour
     keys = service.vault.keys()
     verification_id, fingerprint = _identify(service, keys, request, origin)
     journal.note(verification=verification_id)
-
-    def replay() -> Sent | None:
-        kept = service.verifications.read(verification_id)
-        return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
-
-    if fingerprint is not None and (answer := replay()) is not None:
+    if fingerprint is not None and (answer := _look(service, verification_id, fingerprint)) is not None:
         journal.note(replayed="yes")
         return answer
-    draft = _draft(service, keys, request, number, origin, verification_id, fingerprint, replay)
-    sent = dispatch(service, draft, journal)
+    now = service.clock()
+    begun = _begun(service.policy, keys, request, verification_id, fingerprint, now)
+    given = Given(request.secret, request.sid)
+    drafted = draft(service, keys, begun, given, now, number.country, origin.base_url)
+    try:
+        sent = _write_and_send(service, keys, drafted, journal)
+    except HeldBySameRequest:
+        return await_answer(service, lambda: _look(service, verification_id, fingerprint), journal)
     return _answer_of_other(sent, fingerprint, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _draft(
-    service: Service,
-    keys: Keys,
-    request: StartRequest,
-    number: PhoneNumber,
-    origin: Origin,
-    verification_id: str,
-    fingerprint: bytes | None,
-    replay: Replay,
-) -> Draft:
-    fixed = fixed_secret(service.policy, number.e164, request.action, request.secret)
-    secret = choose_secret(service, request.action, request.secret, request.sid)
-    secret = fixed or secret
-    message = new_message(service, keys, verification_id, 1, secret)
-    needs_sending = request.sid is None and fixed is None
-    if not needs_sending:
-        message = already_sent(message, request.sid)
-    verification = Verification(
+def _begun(
+    policy: Policy, keys: Keys, request: StartRequest, verification_id: str, fingerprint: bytes | None, now: int
+) -> Verification:
+    """The verification, before it has a message."""
+    return Verification(
         verification_id=verification_id,
         action=request.action,
-        to=number.e164,
-        created_at=message.sent_at,
-        max_attempts=service.policy.limits.max_attempts,
-        messages={1: message},
-        locale=choose_locale(service.policy, request.template, request.action, request.locale),
+        to=request.to,
+        created_at=now,
+        max_attempts=policy.limits.max_attempts,
+        messages={},
+        locale=request.locale,
         template=request.template,
-        sender=request.sender or service.policy.sender,
+        sender=request.sender or policy.sender,
         reference=request.reference,
         limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
-        is_test=fixed is not None,
     )
-    outgoing = compose(service.policy, verification, message, secret, number.country, origin.base_url)
-    return Draft(
-        verification=verification,
-        message=message,
-        outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, number.e164),
-        limited=fixed is None and (secret is not None or needs_sending),
-        write=lambda request_token: service.verifications.create(
-            verification, service.policy.record_ttl(message.sent_at), request_token
-        ),
-        undo=lambda request_token: service.verifications.delete_unsent(verification_id, request_token),
-        replay=replay if fingerprint is not None else None,
-    )
+
+
+def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
+    """What became of the message; or, with everything given back, the record that stood there already."""
+    verification = drafted.verification
+    verification_id, token = verification.verification_id, service.new_request_token()
+    claim = Claim.of(keys, drafted, is_repeatable=verification.fingerprint is not None)
+    with slot(service, claim, token) as held:
+        try:
+            ttl = service.policy.record_ttl(verification.created_at)
+            refused = service.verifications.create(verification, ttl, token)
+            if refused is None:
+                return send(service, verification_id, drafted.message, drafted.outgoing, journal)
+        except Unavailable:
+            # It may have been written: who sends the same Idempotency-Key again would be answered, and sent nothing.
+            service.verifications.delete_unsent(verification_id, token)
+            raise
+        held.give_back()
+        return refused
 
 
 def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy) -> None:
@@ -149,7 +113,7 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
         raise CountryNotAllowed
     if request.sender is not None and request.sender not in policy.senders:
         raise MalformedRequest("sender", "is not one of the stack's senders")
-    if request.action is Action.REPLY and not takes_replies(request.sender or policy.sender):
+    if request.action.traits.awaits_reply and not takes_replies(request.sender or policy.sender):
         raise MalformedRequest("sender", "is alphanumeric, which nobody can reply to")
 
 
@@ -179,6 +143,12 @@ def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
         request.sid,
     )
     return keys.index("fingerprint", *("-" if value is None else f"+{value}" for value in fields))[:16]
+
+
+def _look(service: Service, verification_id: str, fingerprint: bytes | None) -> Sent | None:
+    """The answer to an earlier request with the same Idempotency-Key, if there was one."""
+    kept = service.verifications.read(verification_id)
+    return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
 
 
 def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:

@@ -6,11 +6,12 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import decode_id
 from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.recipient import Recipient
-from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.verification import Confirmation, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import OUTBOX_SHARDS
 
 Item = dict[str, Any]

@@ -28,11 +28,12 @@ from otp_feedback.adapters.aws.items import (
     verification_key,
 )
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.outcomes import added, suspends
 from otp_feedback.domain.recipient import DAY_MS, SLOTS, Limits, Recipient, Windows
-from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
+from otp_feedback.domain.verification import Feedback, Message, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
 
 INDEX = "feedback-due"

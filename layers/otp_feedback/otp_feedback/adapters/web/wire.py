@@ -6,13 +6,14 @@ from typing import Annotated, ClassVar, Literal
 from msgspec import Meta, Struct
 
 from otp_feedback.adapters.web.request import require_idempotency_key
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Action, Feedback, Proof, Status, Verification
-from otp_feedback.usecases.another import AnotherRequest
+from otp_feedback.domain.verification import Feedback, Proof, Status, Verification
+from otp_feedback.usecases.message import Given
 from otp_feedback.usecases.ports import Expectation
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.usecases.send import Sent
 from otp_feedback.usecases.start import StartRequest
 
 ProvenBy = Annotated[
@@ -171,9 +172,9 @@ class MessageBody(Struct, forbid_unknown_fields=True, frozen=True):
     secret: CallerSecret | None = None
     sid: MessageSid | None = None
 
-    def to_request(self) -> AnotherRequest:
+    def to_request(self) -> Given:
         """The use case's form of it."""
-        return AnotherRequest(secret=Secret(self.secret) if self.secret is not None else None, sid=self.sid)
+        return Given(secret=Secret(self.secret) if self.secret is not None else None, sid=self.sid)
 
 
 class Expect(Struct, forbid_unknown_fields=True, frozen=True):
@@ -350,7 +351,7 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
             message=confirmation.message,
             confirmed_at=timestamp(confirmation.at),
             reference=verification.reference,
-            change_password=True if verification.action is Action.PASSWORD else None,
+            change_password=verification.action.traits.change_password or None,
         )
 
 
