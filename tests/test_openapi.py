@@ -437,6 +437,26 @@ def test_a_body_that_fits_its_schema_is_taken_and_one_of_wrong_types_is_not(wire
         assert DOCUMENT.violations(schema, body)
 
 
+@pytest.mark.parametrize("action", ["code", "link", "password", "reply", "caller"])
+@pytest.mark.parametrize("own", [{}, {"secret": "7QX2M9"}, {"sid": "SM" + "0" * 32}], ids=["nothing", "secret", "sid"])
+def test_only_the_action_caller_brings_its_own(action: str, own: dict[str, str]):
+    body = {"to": "+4915112345678", "action": action, **own}
+    fits = not DOCUMENT.violations(COMPONENTS["schemas"]["StartBody"], body)
+    assert fits == ((action == "caller") == bool(own))
+
+
+def test_an_answer_with_more_than_the_document_names_is_found():
+    answer = problem_response(WrongSecret(4))
+    path = "/verifications/{verification_id}/check"
+    headers = {"Content-Type": answer.content_type, **answer.headers}
+    told = {"statusCode": answer.status, "headers": headers, "body": answer.body}
+    DOCUMENT.assert_describes("POST", path, told)
+    with pytest.raises(AssertionError):
+        DOCUMENT.assert_describes("POST", path, {**told, "body": answer.body.replace("{", '{"secret": "1", ', 1)})
+    with pytest.raises(AssertionError, match="answered 418"):
+        DOCUMENT.assert_describes("POST", path, {**told, "statusCode": 418})
+
+
 def test_the_document_names_no_machine_and_no_real_number():
     text = OPENAPI.read_text()
     assert not re.search(r"/(work|root|home|tmp)/", text)
