@@ -18,7 +18,7 @@ ifneq ($(AWS_REGION),)
 export AWS_DEFAULT_REGION := $(AWS_REGION)
 endif
 
-.PHONY: help setup demo dev test test-browser test-build test-sam bench check lint format openapi template-lint build deploy package invoke logs dynalite fuzz mutants test-mutants requirements clean
+.PHONY: help setup demo dev test test-browser test-build test-sam bench check lint format template-lint build deploy package invoke logs dynalite fuzz mutants test-mutants requirements clean
 
 help: ## Show these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -83,10 +83,6 @@ lint: setup ## Check format, lint, types and the direction of imports
 format: setup ## Format the code and fix what can be fixed
 	$(PY) -m ruff format .
 	$(PY) -m ruff check --fix .
-
-openapi: setup ## Write openapi.yaml from the code
-	$(PY) -m local.openapi > openapi.yaml.new
-	mv openapi.yaml.new openapi.yaml
 
 template-lint: setup .venv-sam/requirements.txt .venv-checkov/requirements.txt ## Check the template with SAM, cfn-lint and checkov
 	$(SAM) validate --lint --region us-east-1

@@ -51,7 +51,7 @@ def dev(environ: Mapping[str, str]) -> int:
         sam.left_for_sam(stack, sam.VARIABLES) as left,
     ):
         print(f"phone page  {stack.api_url}/")
-        print(f"API         {stack.api_url}")
+        print(f"API         {stack.api_url} (as a page: {stack.api_url}/docs)")
         print(f"Twilio      {stack.twilio_url}  (control routes under /_emulator)")
         print(f"AWS         {stack.aws_url}")
         print(

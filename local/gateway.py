@@ -1,4 +1,4 @@
-"""The laptop's API Gateway: the routes of template.yaml, answered by the real functions; and the phone page."""
+"""The laptop's API Gateway: the routes of template.yaml, answered by the real functions; and pages of its own."""
 
 import json
 import sys

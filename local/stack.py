@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Literal, Self
 
+from local import api_docs
 from local.aws import AwsServer
 from local.functions import ROOT, Clock, Functions
 from local.gateway import Gateway
@@ -214,6 +215,7 @@ class Stack:
         undo.callback(self.schedules.begin_no_more)
         self.gateway = Gateway(api, template.routes(), self.functions, self.clock)
         self.gateway.add_pages(Phone(self.gateway, self.twilio, self.clock, LAPTOP["Sender"]).pages())
+        self.gateway.add_pages(api_docs.pages())
         self.gateway.serve()
         if self._period_s is not None:
             self.schedules.start(self._period_s)

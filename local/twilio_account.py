@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from local.aws import ACCOUNT_SID
+from local.segments import segments
 
 API_VERSION = "2010-04-01"
 UNDELIVERABLE = "+1500555"
@@ -35,11 +36,6 @@ STATUS_RANK = {
 """How far a message has come; it never goes back."""
 STOP_WORDS = frozenset({"STOP", "UNSUBSCRIBE", "END", "QUIT", "STOPALL", "CANCEL", "REVOKE", "OPTOUT"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
-GSM7 = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ ÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
-    "abcdefghijklmnopqrstuvwxyzäöñüà"
-)
-GSM7_TWICE = frozenset("\f^{}\\[~]|€")
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +&._-]{1,11}", re.ASCII)
@@ -111,7 +107,7 @@ class Message:
             "from": self.sender,
             "messaging_service_sid": self.messaging_service_sid,
             "num_media": "0",
-            "num_segments": "0" if pooled else str(segments(self.body)),
+            "num_segments": "0" if pooled else str(segments(self.body).count),
             "price": None,
             "price_unit": "USD",
             "sid": self.sid,
@@ -167,16 +163,6 @@ class Message:
 def rfc2822(moment: float | None) -> str | None:
     """Epoch seconds as Twilio writes dates (`Thu, 30 Jul 2015 20:12:31 +0000`)."""
     return None if moment is None else format_datetime(datetime.fromtimestamp(moment, UTC).replace(microsecond=0))
-
-
-def segments(body: str) -> int:
-    """How many SMS segments a text takes (GSM 03.38: 160, or 153 of several; UCS-2: 70, or 67)."""
-    if all(letter in GSM7 or letter in GSM7_TWICE for letter in body):
-        length = len(body) + sum(letter in GSM7_TWICE for letter in body)
-        single, joined = 160, 153
-    else:
-        length, single, joined = len(body.encode("utf-16-be")) // 2, 70, 67
-    return 1 if length <= single else -(-length // joined)
 
 
 class Account:

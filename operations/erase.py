@@ -118,7 +118,7 @@ def _recipients(
 ) -> Iterator[tuple[str, Item]]:
     """What is kept under each spelling itself, and not under the subscriber's one form alone, as it was not always."""
     for spelling in spellings:
-        key = recipient_key(keys.index("recipient", spelling))
+        key = recipient_key(keys.recipient_as_spelt(spelling))
         item = dynamodb.get_item(TableName=table, Key=typed({"pk": key}), ConsistentRead=True).get("Item")
         if item is not None:
             yield key, item

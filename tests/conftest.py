@@ -71,12 +71,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         test = item.nodeid.partition("[")[0]
         if item.get_closest_marker("sampled") is not None and test.rpartition("::")[2] not in named:
             lists[test].append(item)
-    left_out: set[pytest.Item] = set()
+    left_out: set[str] = set()
     for cases in lists.values():
         (most,) = cases[0].get_closest_marker("sampled").args  # type: ignore[union-attr]
-        left_out.update(sorted(cases, key=_by_seed)[most:])
-    config.hook.pytest_deselected(items=[item for item in items if item in left_out])
-    items[:] = [item for item in items if item not in left_out]
+        left_out.update(case.nodeid for case in sorted(cases, key=_by_seed)[most:])
+    config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left_out])
+    items[:] = [item for item in items if item.nodeid not in left_out]
 
 
 def _by_seed(item: pytest.Item) -> bytes:

@@ -8,7 +8,8 @@ import pytest
 
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.texts import languages, parse_templates
+from otp_feedback.domain.texts import parse_templates
+from otp_feedback.domain.texts.choice import languages
 from tests.template.expanded import source
 
 PAGE = (Path(__file__).parents[1] / "docs/messages.md").read_text()

@@ -10,7 +10,8 @@ import pytest
 
 from otp_feedback.adapters.web.page import asking_page, html_response, result_page, security_headers
 from otp_feedback.adapters.web.twiml import redirect_verb, twiml_response
-from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
+from otp_feedback.domain.texts import page_texts
+from otp_feedback.domain.texts.page import PAGE_LANGUAGES
 
 LINK = "0" * 22 + "7" + "z" * 21
 VOID = {"meta", "input", "path", "circle", "link", "br"}

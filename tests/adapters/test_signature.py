@@ -27,9 +27,6 @@ FORM = [
     ("To", "+18005551212"),
 ]
 SIGNATURE = "RSOYDt4T1cUTdK1PDd93/VVr8B8="
-JSON = b'{"property": "value", "boolean": true}'
-JSON_DIGEST = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620"
-EMPTY_DIGEST = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
 @pytest.mark.parametrize(
@@ -92,25 +89,6 @@ def test_published_forms(url, form, signature):
 
 
 @pytest.mark.parametrize(
-    ("url", "body", "signature"),
-    [
-        (f"{URL}&bodySHA256={JSON_DIGEST}", JSON, "a9nBmqA0ju/hNViExpshrM61xv4="),
-        (f"{URL}&bodySHA256={EMPTY_DIGEST}", b"{}", "Ldidvp12m26NI7eqEvxnEpkd9Hc="),
-        (f"https://mycompany.com/myapp.php?bodySHA256={JSON_DIGEST}", JSON, "y77kIzt2vzLz71DgmJGsen2scGs="),
-    ],
-)
-def test_published_json(url, body, signature):
-    assert signature_is_valid(url, [], signature, [TOKEN], body)
-    assert not signature_is_valid(url, [], signature, [TOKEN], body + b" ")
-    assert not signature_is_valid(url.replace("bodySHA256=", "bodySHA256=0"), [], signature, [TOKEN], body)
-
-
-def test_a_body_that_the_query_does_not_vouch_for_is_refused():
-    assert signature_is_valid(URL, [], sign(URL, [], TOKEN), [TOKEN])
-    assert not signature_is_valid(URL, [], sign(URL, [], TOKEN), [TOKEN], JSON)
-
-
-@pytest.mark.parametrize(
     "signature", ["", "WRONG_SIGNATURE", SIGNATURE.lower(), SIGNATURE[:-1], f"{SIGNATURE} ", "ü", "\ud800"]
 )
 def test_other_signatures_are_refused(signature):
@@ -163,15 +141,11 @@ def test_hosts_of_each_kind(host):
 def test_vectors(kind):
     if not VECTORS.exists():
         pytest.skip("Twilio's signature vectors are not beside the repository")
-    for vector in json.loads(VECTORS.read_text())[kind]:
-        body = vector.get("body")
-        valid = signature_is_valid(
-            vector["url"],
-            [(name, value) for name, value in vector["params"]],
-            vector["signature"],
-            [vector["token"]],
-            body.encode() if body is not None else None,
-        )
+    forms = [vector for vector in json.loads(VECTORS.read_text())[kind] if vector.get("body") is None]
+    assert forms
+    for vector in forms:
+        form = [(name, value) for name, value in vector["params"]]
+        valid = signature_is_valid(vector["url"], form, vector["signature"], [vector["token"]])
         assert valid == vector["valid"], vector["id"]
 
 
@@ -274,6 +248,6 @@ def _decoded(url: str) -> list[tuple[str, str]]:
     return sorted(parse_qsl(url.partition("#")[0].partition("?")[2], keep_blank_values=True))
 
 
-@given(url=st.text(), form=st.lists(st.tuples(st.text(), st.text())), signature=st.text(), body=st.none() | st.binary())
-def test_no_input_makes_it_fail(url, form, signature, body):
-    assert not signature_is_valid(url, form, signature, [TOKEN], body)
+@given(url=st.text(), form=st.lists(st.tuples(st.text(), st.text())), signature=st.text())
+def test_no_input_makes_it_fail(url, form, signature):
+    assert not signature_is_valid(url, form, signature, [TOKEN])

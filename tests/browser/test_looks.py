@@ -1,4 +1,4 @@
-"""Both pages in every state: no violation that axe finds, nothing wider than a small screen, a picture to look at."""
+"""The pages in every state: no violation that axe finds, nothing wider than a small screen, a picture to look at."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -8,7 +8,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from otp_feedback.adapters.web.page import asking_page, result_page
-from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
+from otp_feedback.domain.texts import page_texts
+from otp_feedback.domain.texts.page import PAGE_LANGUAGES
 from tests.browser.visitor import Visitor
 
 pytestmark = pytest.mark.browser
@@ -67,6 +68,12 @@ def test_the_phone_with_an_undelivered_message(inspected: Visitor, screenshots: 
     inspected.expect_steps("✓ sent", "✗ undelivered 30003", "○ confirmed", "○ feedback: unconfirmed")
     inspected.press("Cancel")
     looks_right(inspected.page, "phone-undelivered", screenshots)
+
+
+def test_the_api(inspected: Visitor, screenshots: Path):
+    inspected.page.goto(f"{inspected.stack.api_url}/docs")
+    inspected.page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    looks_right(inspected.page, "docs", screenshots)
 
 
 def test_the_link_asks_confirms_and_refuses(visit, number: str, screenshots: Path):

@@ -18,7 +18,7 @@ from otp_feedback.domain.replies import (
     refuses,
     why_no_answer,
 )
-from otp_feedback.domain.texts import languages
+from otp_feedback.domain.texts.choice import languages
 from tests.tables import for_each
 
 

@@ -5,14 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.domain.actions import Action
-from otp_feedback.domain.texts import (
-    UnsupportedLocale,
-    choose_language,
-    default_text,
-    languages,
-    parse_templates,
-    preferred_tag,
-)
+from otp_feedback.domain.texts import UnsupportedLocale, choose_language, parse_templates, preferred_tag
+from otp_feedback.domain.texts.choice import default_text, languages
 
 TEMPLATES = parse_templates(
     """{

@@ -6,17 +6,13 @@ from itertools import product
 
 import pytest
 
+from local.segments import segments
 from otp_feedback.domain.actions import Action
-from otp_feedback.domain.texts import (
-    PAGE_LANGUAGES,
-    Body,
-    default_text,
-    languages,
-    page_texts,
-    render,
-    segments,
-)
+from otp_feedback.domain.texts import page_texts, render
+from otp_feedback.domain.texts.choice import default_text, languages
 from otp_feedback.domain.texts.data.countries import BY_LANGUAGE, LANGUAGE_OF_COUNTRY
+from otp_feedback.domain.texts.page import PAGE_LANGUAGES
+from otp_feedback.domain.texts.rendering import Body
 from tests.tables import for_each
 
 # A link as long as API Gateway's own host name in eu-central-1 makes it; a password of 60 bits in groups of four.

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.domain.texts import PAGE_LANGUAGES, choose_page_language, page_texts
+from otp_feedback.domain.texts import choose_page_language, page_texts
+from otp_feedback.domain.texts.page import PAGE_LANGUAGES
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.domain.actions import Action
-from otp_feedback.domain.texts import Body, Content, languages, parse_templates, render
+from otp_feedback.domain.texts import Content, parse_templates, render
+from otp_feedback.domain.texts.choice import languages
+from otp_feedback.domain.texts.rendering import Body
 
 TEMPLATES = parse_templates(
     """{

@@ -90,4 +90,5 @@ class Document:
         """What the document names, so that nothing is answered which it does not."""
         schema = self.resolve(schema)
         members = set(schema.get("properties", {}))
-        return members.union(*(self._known_members(each) for each in schema.get("oneOf", [])))
+        parts = [*schema.get("oneOf", []), *schema.get("allOf", [])]
+        return members.union(*(self._known_members(each) for each in parts))

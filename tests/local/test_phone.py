@@ -162,7 +162,7 @@ def test_the_page_loads_nothing_from_elsewhere_and_runs_no_inline_script(browser
     assert "frame-ancestors 'none'" in policy
     assert answer.headers["referrer-policy"] == "same-origin"
     if path == "/":
-        assert re.findall(r'(?:src|href)="(?!/_local/)([^"]*)"', answer.text) == []
+        assert re.findall(r'(?:src|href)="(?!/_local/)([^"]*)"', answer.text) == ["/docs"]
         assert re.search(r"\son\w+=|<style|javascript:|style=", answer.text) is None
 
 

@@ -22,6 +22,7 @@ def hello(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[b
 def addresses(stack: Stack) -> dict[str, str]:
     return {
         f"{stack.api_url}/_local/phone": "GET",
+        f"{stack.api_url}/docs": "GET",
         f"{stack.twilio_url}/_emulator/messages": "GET",
         f"{stack.aws_url}/": "POST",
     }

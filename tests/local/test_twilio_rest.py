@@ -11,7 +11,6 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from local.aws import ACCOUNT_SID
-from local.twilio_account import segments
 from tests.local.conftest import MESSAGES, Twilio
 
 DOCUMENT = Path(__file__).parents[2] / "../shared/twilio/twilio-messages-openapi.json"
@@ -234,11 +233,3 @@ def test_the_list_of_messages_has_what_the_design_names(twilio: Twilio):
         "provide_feedback": True, "feedback": "unconfirmed",
     }.items()  # fmt: skip
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", message["created_at"])
-
-
-@pytest.mark.parametrize(
-    ("body", "count"),
-    [("a" * 160, 1), ("a" * 161, 2), ("a" * 306, 2), ("€" * 80, 1), ("€" * 81, 2), ("ж" * 70, 1), ("ж" * 71, 2)],
-)
-def test_segments(body: str, count: int):
-    assert segments(body) == count

@@ -239,92 +239,71 @@ def webhook_of(path: str, started: Started) -> tuple[str, dict[str, str]]:
     return path, {**ours, "From": started.to, "To": "+14155550100"}
 
 
-Refusing = Callable[[Callable[[str, dict[str, str]], httpx.Response]], httpx.Response]
+Post = Callable[[Loop, str, dict[str, str]], httpx.Response]
 
 
-@pytest.fixture(params=WEBHOOKS)
-def refusing(loop: Loop, request: pytest.FixtureRequest) -> Refusing:
-    """Posts what a test makes of a good webhook, which must change nothing; the good one must change something."""
-
-    def run(post: Callable[[str, dict[str, str]], httpx.Response]) -> httpx.Response:
-        started = loop.started("reply")
-        target, fields = webhook_of(request.param, started)
-        logged = len(loop.stack.logs())
-        with loop.unchanged():
-            response = post(target, fields)
-        assert started.to not in response.text
-        assert started.to not in loop.stack.logs()[logged:]
-        before = loop.scan()
-        assert loop.webhook(target, fields).is_success
-        assert loop.scan() != before
-        return response
-
-    return run
+def without(fields: dict[str, str], name: str) -> dict[str, str]:
+    """The fields but one."""
+    return {other: value for other, value in fields.items() if other != name}
 
 
-def assert_not_signed(response: httpx.Response) -> None:
-    assert (response.status_code, problem_of(response)) == (403, "invalid-signature")
+def with_signature(signature: str) -> Post:
+    """Posts the fields under what is no signature of theirs."""
+    headers = {"X-Twilio-Signature": signature.encode()}
+    return lambda loop, target, fields: loop.post(target, data=fields, headers=headers)
 
 
-def test_a_webhook_without_a_signature_is_refused(loop: Loop, refusing: Refusing):
-    assert_not_signed(refusing(lambda target, fields: loop.post(target, data=fields)))
+def of_no_account(loop: Loop, target: str, fields: dict[str, str]) -> httpx.Response:
+    """Posts fields that name no account, signed."""
+    fields = without(fields, "AccountSid")
+    return loop.post(target, data=fields, headers={"X-Twilio-Signature": loop.signature(target, fields)})
 
 
-@pytest.mark.parametrize("signature", ["=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "\u00e9", "x" * 4000, " "])
-def test_a_webhook_with_a_signature_that_is_none_is_refused(loop: Loop, refusing: Refusing, signature: str):
-    headers = {"X-Twilio-Signature": signature.strip().encode()}
-    assert_not_signed(refusing(lambda target, fields: loop.post(target, data=fields, headers=headers)))
+FORGERIES: dict[str, Post] = {
+    "no signature": lambda loop, target, fields: loop.post(target, data=fields),
+    **{
+        f"signature {signature[:30]!r}": with_signature(signature)
+        for signature in ("=", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=", "\u00e9", "x" * 4000, "")
+    },
+    "another token": lambda loop, target, fields: loop.webhook(target, fields, token="another"),
+    "a foreign account": lambda loop, target, fields: loop.webhook(target, {**fields, "AccountSid": "AC" + "f" * 32}),
+    "no account": of_no_account,
+    "another address": lambda loop, target, fields: loop.webhook(
+        target, fields, signature=loop.signature(f"{target}x", fields)
+    ),
+    "changed after signing": lambda loop, target, fields: loop.webhook(
+        target, {**fields, "Extra": "1"}, signature=loop.signature(target, fields)
+    ),
+    "a JSON body": lambda loop, target, fields: loop.post(
+        target, fields, headers={"X-Twilio-Signature": loop.signature(target, fields)}
+    ),
+}
+NO_FORMS = (b"\xff\xfe=\xff", b"%FF=%FE", b"a" * 9000, b"&a=b" * 300)
 
 
-def test_a_webhook_signed_with_another_token_is_refused(loop: Loop, refusing: Refusing):
-    assert_not_signed(refusing(lambda target, fields: loop.webhook(target, fields, token="another")))
+@pytest.mark.parametrize("path", WEBHOOKS)
+def test_a_webhook_that_twilio_did_not_make_is_refused_and_changes_nothing(loop: Loop, path: str):
+    started = loop.started("reply")
+    target, fields = webhook_of(path, started)
+    logged = len(loop.stack.logs())
 
+    def answer(name: str, response: httpx.Response) -> tuple[int, str]:
+        assert started.to not in response.text, name
+        return response.status_code, problem_of(response)
 
-def test_a_webhook_of_a_foreign_account_is_refused(loop: Loop, refusing: Refusing):
-    foreign = {"AccountSid": "AC" + "f" * 32}
-    assert_not_signed(refusing(lambda target, fields: loop.webhook(target, {**fields, **foreign})))
-
-
-def test_a_webhook_of_no_account_is_refused(loop: Loop, refusing: Refusing):
-    def post(target: str, fields: dict[str, str]) -> httpx.Response:
-        del fields["AccountSid"]
-        headers = {"X-Twilio-Signature": loop.signature(target, fields)}
-        return loop.post(target, data=fields, headers=headers)
-
-    assert_not_signed(refusing(lambda target, fields: post(target, dict(fields))))
-
-
-def test_a_webhook_signed_for_another_address_is_refused(loop: Loop, refusing: Refusing):
-    def post(target: str, fields: dict[str, str]) -> httpx.Response:
-        return loop.webhook(target, fields, signature=loop.signature(f"{target}x", fields))
-
-    assert_not_signed(refusing(post))
-
-
-def test_a_webhook_that_was_changed_after_signing_is_refused(loop: Loop, refusing: Refusing):
-    def post(target: str, fields: dict[str, str]) -> httpx.Response:
-        return loop.webhook(target, {**fields, "Extra": "1"}, signature=loop.signature(target, fields))
-
-    assert_not_signed(refusing(post))
-
-
-def test_a_webhook_with_a_json_body_is_refused(loop: Loop, refusing: Refusing):
-    def post(target: str, fields: dict[str, str]) -> httpx.Response:
-        return loop.post(target, fields, headers={"X-Twilio-Signature": loop.signature(target, fields)})
-
-    assert_not_signed(refusing(post))
-
-
-def test_a_webhook_of_1_mb_is_too_large(loop: Loop, refusing: Refusing):
-    response = refusing(lambda target, fields: loop.webhook(target, {**fields, "Body": "x" * 1_000_000}))
-    assert (response.status_code, problem_of(response)) == (413, "payload-too-large")
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe=\xff", b"%FF=%FE", b"a" * 9000, b"&a=b" * 300])
-def test_a_webhook_that_is_no_form_is_refused(loop: Loop, refusing: Refusing, content: bytes):
-    headers = {"X-Twilio-Signature": "AAAA", "Content-Type": "application/x-www-form-urlencoded"}
-    response = refusing(lambda target, fields: loop.post(target, content=content, headers=headers))
-    assert (response.status_code, problem_of(response)) in {(400, "malformed-request"), (403, "invalid-signature")}
+    with loop.unchanged():
+        for name, post in FORGERIES.items():
+            assert answer(name, post(loop, target, fields)) == (403, "invalid-signature"), name
+        headers = {"X-Twilio-Signature": "AAAA", "Content-Type": "application/x-www-form-urlencoded"}
+        for content in NO_FORMS:
+            refused = answer("no form", loop.post(target, content=content, headers=headers))
+            assert refused in {(400, "malformed-request"), (403, "invalid-signature")}, content[:20]
+        large = loop.webhook(target, {**fields, "Body": "x" * 1_000_000})
+        assert answer("1 MB", large) == (413, "payload-too-large")
+    assert started.to not in loop.stack.logs()[logged:]
+    before = loop.scan()
+    assert loop.webhook(target, fields).is_success
+    assert loop.scan() != before, "the good one changes something"
 
 
 @pytest.mark.parametrize(

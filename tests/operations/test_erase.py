@@ -106,7 +106,7 @@ def test_what_was_kept_under_the_number_as_it_was_written_goes_too(loop, laptop,
     table, old, new = loop.stack.table_name, f"V#{started.verification_id}", {"to": {"S": stored}}
     dynamodb.put_item(TableName=table, Item={**loop.scan()[old], "pk": {"S": old}, **new})
     [recipient] = [key for key in loop.scan() if key.startswith("R#")]
-    key = recipient_key(keys_of(read_secret(secrets, laptop.deployed.secret_arn)).index("recipient", stored))
+    key = recipient_key(keys_of(read_secret(secrets, laptop.deployed.secret_arn)).recipient_as_spelt(stored))
     dynamodb.put_item(TableName=table, Item={**loop.scan()[recipient], "pk": {"S": key}})
     dynamodb.delete_item(TableName=table, Key={"pk": {"S": recipient}})
     status, text = run(asked, "y")

@@ -429,7 +429,7 @@ class ComparedStack:
         }
         for to in NUMBERS:
             self.model.recipient(to).failures = self.world.failures(to)
-            stored = self.world.table.items.get(recipient_key(self.world.keys.index("recipient", to)))
+            stored = self.world.table.items.get(recipient_key(self.world.keys.recipient(to)))
             if stored is not None:
                 recipient = read_recipient(stored)
                 holders = (holder.partition("#")[0] for holder in recipient.holders)

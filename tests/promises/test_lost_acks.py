@@ -25,7 +25,7 @@ from tests.promises.scenarios import SITUATIONS, Situation, situated
 from tests.promises.world import KEYS, TO, Operation, World, check_promises, check_settled
 
 LEAST_LOST = 850
-FAILURES = (recipient_key(KEYS.index("recipient", TO)), "f")
+FAILURES = (recipient_key(KEYS.recipient(TO)), "f")
 
 
 def _all(situation: Situation) -> dict[str, Operation]:

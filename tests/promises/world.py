@@ -669,7 +669,7 @@ class World:
         return self.current
 
     def _recipient(self, to: str) -> str:
-        return recipient_key(self.keys.index("recipient", handset(to)))
+        return recipient_key(self.keys.recipient_as_spelt(handset(to)))
 
     def _owner_of(self, message: SentMessage) -> tuple[Verification, int] | None:
         """The record that holds a message's SID; its own is looked at first."""

@@ -7,7 +7,7 @@ import pytest
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.replies import CONTROL_WORDS
-from otp_feedback.domain.texts import languages
+from otp_feedback.domain.texts.choice import languages
 from tests.template.expanded import FUNCTIONS, environment, source
 
 REFUSED = {

@@ -92,8 +92,12 @@ class Keys:
         return _hmac(self.index_key, purpose, *parts)
 
     def recipient(self, e164: str) -> bytes:
-        """The digest under which a subscriber's budgets are kept, whichever form of the number is given: 32 bytes."""
-        return self.index("recipient", subscriber(e164))
+        """The keyed digest under which a subscriber's budgets are kept, whichever form of the number is given."""
+        return self.recipient_as_spelt(subscriber(e164))
+
+    def recipient_as_spelt(self, e164: str) -> bytes:
+        """The keyed digest of this one form of a number, under which an earlier version may have kept budgets."""
+        return self.index("recipient", e164)
 
     def matching(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret) -> frozenset[int]:
         """The messages whose secret is the guess.

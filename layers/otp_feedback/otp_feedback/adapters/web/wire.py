@@ -16,103 +16,25 @@ from otp_feedback.usecases.ports import Expectation
 from otp_feedback.usecases.send import Sent
 from otp_feedback.usecases.start import StartRequest
 
-ProvenBy = Annotated[
-    Proof,
-    Meta(
-        description="What the confirmation proves: a secret came back, a message or call came from the number "
-        "(which can be forged), or the caller says so."
-    ),
-]
-
-# A pattern under extra_json_schema is for openapi.yaml alone: the domain checks it, and says more when it refuses.
-Number = Annotated[
-    str,
-    Meta(
-        max_length=64,
-        description="A phone number in E.164: `+`, country code, and 7 to 15 digits in all; "
-        "no national prefix, and no carrier code.",
-        examples=["+4915112345678"],
-        extra_json_schema={"pattern": r"^\+[1-9][0-9]{6,14}$(?!\n)"},
-    ),
-]
-Reference = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)",
-        max_length=64,
-        description="The caller's own name for it, such as a user's or an order's id.",
-        examples=["order-4711"],
-    ),
-]
-CallerSecret = Annotated[
-    str,
-    Meta(
-        pattern=r"^[!-~]{4,64}$(?!\n)",
-        max_length=64,
-        description="The secret that the caller made itself: visible ASCII characters. Only with action `caller`.",
-        examples=["7QX2M9"],
-    ),
-]
-MessageSid = Annotated[
-    str,
-    Meta(
-        pattern=r"^(SM|MM)[0-9a-f]{32}$(?!\n)",
-        max_length=34,
-        description="Twilio's SID of a message. Given to action `caller`, that message counts as sent and no other is.",
-        examples=["SM0123456789abcdef0123456789abcdef"],
-    ),
-]
-VerificationId = Annotated[
-    str,
-    Meta(
-        pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$(?!\n)",
-        description="128 random bits, base64url.",
-        examples=["AAECAwQFBgcICQoLDA0ODw"],
-    ),
-]
+# openapi.yaml says what each is for; a test compares the two. What stands under extra_json_schema is for it alone: the
+# domain checks a number, and says more when it refuses.
+Number = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": r"^\+[1-9][0-9]{6,14}$(?!\n)"})]
+Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)", max_length=64)]
+CallerSecret = Annotated[str, Meta(pattern=r"^[!-~]{4,64}$(?!\n)", max_length=64)]
+MessageSid = Annotated[str, Meta(pattern=r"^(SM|MM)[0-9a-f]{32}$(?!\n)", max_length=34)]
+VerificationId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$(?!\n)")]
 Timestamp = Annotated[
     str,
     Meta(
         pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z$(?!\n)",
-        description="RFC 3339 in UTC, with milliseconds.",
-        examples=["2026-01-31T12:00:00.000Z"],
         extra_json_schema={"format": "date-time"},
     ),
 ]
-MessageNumber = Annotated[int, Meta(ge=1, le=3, description="A message's number in its verification.", examples=[1])]
-SentSid = Annotated[
-    MessageSid,
-    Meta(description="Twilio's SID of the message; absent while Twilio has not answered, and for a test recipient."),
-]
-Locale = Annotated[
-    str,
-    Meta(
-        max_length=128,
-        description="The language of the text: a BCP 47 tag, as devices write it (`de_DE.UTF-8`), too. Of several with "
-        "commas between, `th, en`, the first that there is a text in counts. Without it the number's country decides.",
-        examples=["de", "th, en"],
-    ),
-]
-TemplateName = Annotated[
-    str, Meta(max_length=64, description="The name of one of the stack's own texts.", examples=["login"])
-]
-SenderName = Annotated[
-    str,
-    Meta(
-        max_length=64, description="One of the stack's senders, in place of the default one.", examples=["+14155550100"]
-    ),
-]
-LimitKey = Annotated[
-    str,
-    Meta(
-        min_length=1,
-        max_length=256,
-        description="What a limit beside the recipient's is counted by, such as the user's network address; "
-        "of an address, a port counts for nothing, and IPv6 by its /64.",
-        examples=["203.0.113.7"],
-    ),
-]
-ErrorCode = Annotated[int, Meta(description="Twilio's code of a refusal or a failed delivery.", examples=[30003])]
+MessageNumber = Annotated[int, Meta(ge=1, le=3)]
+Locale = Annotated[str, Meta(max_length=128)]
+TemplateName = Annotated[str, Meta(max_length=64)]
+SenderName = Annotated[str, Meta(max_length=64)]
+LimitKey = Annotated[str, Meta(min_length=1, max_length=256)]
 
 
 class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=True):
@@ -122,7 +44,7 @@ class StartBody(Struct, forbid_unknown_fields=True, frozen=True, omit_defaults=T
     """Whether whoever puts an Idempotency-Key into the body is told where it belongs."""
 
     to: Number
-    action: Annotated[Action, Meta(description="What the recipient is to do.")]
+    action: Action
     locale: Locale | None = None
     reference: Reference | None = None
     template: TemplateName | None = None
@@ -187,17 +109,7 @@ class Expect(Struct, forbid_unknown_fields=True, frozen=True):
 class CheckBody(Struct, forbid_unknown_fields=True, frozen=True):
     """The body of `POST /verifications/{verification_id}/check`."""
 
-    secret: Annotated[
-        str,
-        Meta(
-            min_length=1,
-            max_length=64,
-            description="The code or password as it was entered. White space, punctuation, symbols and a digit's "
-            "script count for nothing, in a temporary password case neither; of the caller's own secret only white "
-            "space around it.",
-            examples=["123456"],
-        ),
-    ]
+    secret: Annotated[str, Meta(min_length=1, max_length=64)]
     expect: Expect | None = None
 
     def guess(self) -> Secret:
@@ -232,13 +144,8 @@ class SentMessage(Struct, frozen=True, omit_defaults=True):
     """The message that was sent."""
 
     number: MessageNumber
-    status: Annotated[
-        Literal["accepted", "unknown"],
-        Meta(
-            description="`unknown` where Twilio did not answer: the message may have been sent, and its secret counts."
-        ),
-    ]
-    sid: SentSid | None = None
+    status: Literal["accepted", "unknown"]
+    sid: MessageSid | None = None
 
 
 class SentAnswer(Struct, frozen=True):
@@ -262,21 +169,12 @@ class MessageView(Struct, frozen=True, omit_defaults=True):
     """One message of a verification."""
 
     number: MessageNumber
-    status: Annotated[
-        str,
-        Meta(
-            description="Where the message stands, as Twilio's callbacks tell.",
-            extra_json_schema={"enum": [delivery.status for delivery in Delivery]},
-        ),
-    ]
-    feedback: Annotated[
-        Feedback,
-        Meta(description="Whether it is reported to Twilio that the message was acted on."),
-    ]
+    status: Annotated[str, Meta(extra_json_schema={"enum": [delivery.status for delivery in Delivery]})]
+    feedback: Feedback
     sent_at: Timestamp
     expires_at: Timestamp
-    sid: SentSid | None = None
-    error_code: ErrorCode | None = None
+    sid: MessageSid | None = None
+    error_code: int | None = None
 
 
 class VerificationView(Struct, frozen=True, omit_defaults=True):
@@ -286,13 +184,13 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
     status: Status
     action: Action
     created_at: Timestamp
-    expires_at: Annotated[Timestamp, Meta(description="When its last live message ends.")]
-    attempts_left: Annotated[int, Meta(ge=0, le=5, description="Guesses that it still takes.")]
+    expires_at: Timestamp
+    attempts_left: Annotated[int, Meta(ge=0, le=5)]
     messages: Annotated[list[MessageView], Meta(min_length=1, max_length=3)]
     reference: Reference | None = None
     confirmed_at: Timestamp | None = None
-    message: Annotated[MessageNumber, Meta(description="The message that was acted on.")] | None = None
-    proof: ProvenBy | None = None
+    message: MessageNumber | None = None
+    proof: Proof | None = None
 
     @classmethod
     def of(cls, verification: Verification, now: int) -> "VerificationView":
@@ -329,14 +227,12 @@ class ConfirmedAnswer(Struct, frozen=True, omit_defaults=True):
 
     verification_id: VerificationId
     status: Literal["confirmed"]
-    proof: ProvenBy
-    message: Annotated[MessageNumber, Meta(description="The message that was acted on.")]
+    proof: Proof
+    message: MessageNumber
     confirmed_at: Timestamp
     reference: Reference | None = None
-    change_password: (
-        Annotated[bool, Meta(description="Only with action password, and then true: have the user set a new one.")]
-        | None
-    ) = None
+    change_password: bool | None = None
+    """Only with action password, and then true: have the user set a new one."""
 
     @classmethod
     def of(cls, verification: Verification) -> "ConfirmedAnswer":

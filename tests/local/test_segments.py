@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.domain.texts import Segments, segments
+from local.segments import Segments, segments
 
 ESCAPE = 0x1B
 

@@ -1,1 +1,0 @@
-"""Makes openapi.yaml from the wire types, the problems and the routes: `python -m local.openapi > openapi.yaml`."""
