@@ -24,7 +24,7 @@ PROBLEMS = [
     if issubclass(kind, Problem) and kind is not Problem
 ]
 
-DESIGN = {
+DOCUMENTED = {
     "malformed-request": 400,
     "invalid-signature": 403,
     "forbidden": 403,
@@ -59,7 +59,7 @@ def example(kind: type[Problem]) -> Problem:
 
 
 def test_names_and_statuses_are_those_of_the_design():
-    assert {kind.name: STATUS[kind] for kind in PROBLEMS} == DESIGN
+    assert {kind.name: STATUS[kind] for kind in PROBLEMS} == DOCUMENTED
 
 
 @pytest.mark.parametrize("kind", PROBLEMS, ids=lambda kind: kind.name)
@@ -67,7 +67,7 @@ def test_every_problem_is_a_document(kind: type[Problem]):
     reply = problem_response(example(kind))
     document = json.loads(reply.body)
     assert reply.content_type == MEDIA_TYPE == "application/problem+json"
-    assert reply.status == document["status"] == DESIGN[kind.name]
+    assert reply.status == document["status"] == DOCUMENTED[kind.name]
     assert document["type"] == f"urn:otp-feedback:{kind.name}"
     assert document["title"]
     assert document["detail"]

@@ -1,4 +1,4 @@
-"""Every outward call has a reason: DESIGN's count of reads and writes, request by request."""
+"""Every outward call has a reason: the count of reads and writes in `docs/architecture.md`, request by request."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What DESIGN.md says must come of each request, in few words: the model that the state machine is compared with.
+"""What must come of each request, in few words: the model that the state machine is compared with.
 
 It shares no code with the service. It knows who was sent what and when, and of each verification its state, its
 attempts and its messages; each method takes what is asked and gives the outcome, one word: `ok` or a problem's name.

@@ -1,4 +1,4 @@
-"""A stack and the model of what DESIGN.md says of it: whatever is asked of the one is asked of the other.
+"""A stack and the model of it: whatever is asked of the one is asked of the other.
 
 Each step asks both and compares the answers. Twilio fails in each of its ways, and any call to DynamoDB may be
 throttled, lost, or applied without an answer; then the answer may be `unavailable`, and the records decide.

@@ -1,4 +1,4 @@
-"""Long random lives of a stack, compared step by step with a model of what DESIGN.md says.
+"""Long random lives of a stack, compared step by step with a model.
 
 Hypothesis starts, sends again, delivers, guesses, taps, replies, cancels, lets time pass, rotates keys and runs the
 outbox, in any order; Twilio fails in each of its ways, and so does DynamoDB at any call. After each step all promises
@@ -190,7 +190,7 @@ class Life(RuleBasedStateMachine):
 
     @invariant()
     def promises_hold(self) -> None:
-        """DESIGN.md's promises, and the model."""
+        """The promises, and the model."""
         type(self).checks += 1
         self.stack.compare_records()
 

@@ -4,8 +4,8 @@ Every outward call of every process passes through its `Boundary`, so that crash
 calls are enumerated by running, not by listing: a call that is added to a use case is found by itself.
 
 What can be broken is noticed where it happens: each write to the table and each request to Twilio is compared with
-DESIGN.md's promises at once. `check_promises` looks at what can be seen in a state of rest, and `check_settled`
-at what must be true once Twilio's callbacks have come and the schedule has run.
+the promises (`docs/promises.md`) at once. `check_promises` looks at what can be seen in a state of rest, and
+`check_settled` at what must be true once Twilio's callbacks have come and the schedule has run.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ FINAL = "delivered"
 
 
 class PromiseBroken(AssertionError):
-    """One of DESIGN.md's promises does not hold; says which and how."""
+    """One of the promises does not hold; says which and how."""
 
 
 class Killed(BaseException):
