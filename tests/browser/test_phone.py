@@ -173,7 +173,7 @@ def test_what_has_the_focus_is_seen_and_keeps_it_while_the_page_is_kept_up_to_da
             assert (style, width) == ("solid", 3), where
             reached.append(where)
         assert reached[:2] == ["number", "Show"]
-        assert reached[-4:] == ["Let ten minutes pass", "reply", "Reply", "Call"]
+        assert reached[-5:] == ["Let ten minutes pass", "reply", "Reply", "Call", "The API"]
 
 
 def at_the_end(where: str) -> bool:
