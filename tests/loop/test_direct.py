@@ -129,7 +129,7 @@ def test_a_limit_is_answered_as_over_http(loop: Loop):
     with loop.unchanged():
         refused = loop.stack.invoke("start_directly", event)
         assert refused == loop.start(event["to"]).json()
-    schema = Document().content["components"]["schemas"]["TooManyMessagesProblem"]
+    schema = Document().content["components"]["schemas"]["TooManyMessages"]
     assert Document().violations(schema, refused) == []
 
 
