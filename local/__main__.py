@@ -106,7 +106,7 @@ def main() -> int:
     keep_to_ourselves()
     try:
         if given.command == "invoke":
-            # The fixtures need the package, and dev and demo come up sooner without them.
+            # The stage needs the package, and dev and demo come up sooner without them.
             from local.invoke import invoke  # noqa: PLC0415
 
             return invoke(given.function, given.event, given.options, environ)

@@ -1,5 +1,6 @@
 """Runs a function once in a container, on the `make dev` that runs or on a laptop stack of its own (`make invoke`)."""
 
+import json
 import subprocess
 import sys
 import tempfile
@@ -8,12 +9,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from local import sam
-from local.fixtures.files import EVENTS, README, fixtures
-from local.fixtures.model import Fixture
-from local.fixtures.payloads import BASE_URL
-from local.fixtures.records import Laptop, Seeder
 from local.functions import ROOT
 from local.stack import LAPTOP, Stack, chosen_settings
+from local.stage import BASE_URL, EVENTS, SETTINGS, STAGES, Laptop, Stage
 from local.template import Template
 from local.twilio_emulator import Delays
 
@@ -34,7 +32,7 @@ def event_path(name: str) -> Path:
     """The file with the event. Raises `ValueError` where there is none."""
     path = (ROOT / name).resolve()
     if not name or not path.is_file():
-        listed = f"{(EVENTS / README).relative_to(ROOT)} lists the fixtures"
+        listed = "events/README.md lists the events"
         raise ValueError(f"EVENT={name} is no file; {listed}" if name else f"EVENT is missing: a file; {listed}")
     return path
 
@@ -50,7 +48,7 @@ def build(environ: Mapping[str, str]) -> None:
 
 @contextmanager
 def laptop(bind: str | None) -> Iterator[tuple[Laptop, dict[str, str]]]:
-    """The stack of `make dev`, or one for the block: where fixtures are put, and what a container must be told.
+    """The stack of `make dev`, or one for the block: where a stage is set, and what a container must be told.
 
     Raises `ValueError` where no container reaches `bind`.
     """
@@ -65,12 +63,17 @@ def laptop(bind: str | None) -> Iterator[tuple[Laptop, dict[str, str]]]:
         yield Laptop(stack.aws_url, stack.table_name, stack.twilio_url), variables
 
 
-def prepare(place: Laptop, fixture: Fixture) -> dict[str, str]:
-    """Put what a fixture refers to into a laptop stack; the variables that the function needs for it."""
-    with closing(Seeder(place)) as seeder:
-        seeder.seed([fixture])
-    signed = "x-twilio-signature" in fixture.event.get("headers", {})
-    return {**fixture.settings, **({"OTP_PUBLIC_BASE_URL": BASE_URL} if signed else {})}
+def prepare(place: Laptop, path: Path) -> dict[str, str]:
+    """Set the stage for an event where it is one of events/; the variables that the function needs for it."""
+    if path.parent != EVENTS:
+        return {}
+    event = json.loads(path.read_text())
+    asked = json.loads(event["body"]) if "body" in event and not event["isBase64Encoded"] else event
+    with closing(Stage(place)) as stage:
+        stage.clear([asked["to"]] if "to" in asked else [])
+        stage.put(STAGES.get(path.stem, ()))
+    signed = "x-twilio-signature" in event.get("headers", {})
+    return {**SETTINGS.get(path.stem, {}), **({"OTP_PUBLIC_BASE_URL": BASE_URL} if signed else {})}
 
 
 def invoke(function: str, event: str, options: Sequence[str], environ: Mapping[str, str]) -> int:
@@ -81,11 +84,10 @@ def invoke(function: str, event: str, options: Sequence[str], environ: Mapping[s
     """
     check_function(function)
     path = event_path(event)
-    by_path = {EVENTS / fixture.scene.file: fixture for fixture in fixtures()}
     print("building ...", file=sys.stderr, flush=True)
     build(environ)
     with laptop(environ.get("OTP_BIND")) as (place, variables), tempfile.TemporaryDirectory() as folder:
-        needed = prepare(place, by_path[path]) if path in by_path else {}
+        needed = prepare(place, path)
         file = Path(folder, "variables.json")
         # An event says itself who asks.
         sam.write({**variables, sam.UNSIGNED_CALLERS: "", **chosen_settings(environ), **needed}, file)

@@ -23,9 +23,9 @@ from local.gateway import Gateway, LocalPage
 from local.gateway_events import HttpRequest
 from local.twilio_account import Message
 from local.twilio_emulator import TwilioEmulator
+from otp_feedback.domain.actions import Action, Way, actions_with, confirmed_by
 
 FOLDER = Path(__file__).parent
-ACTIONS = ("code", "link", "password", "reply", "caller")
 DEFAULT_NUMBER = "+14155550123"
 SHOWN_VERIFICATIONS = 5
 REMEMBERED_RESULTS = 50
@@ -100,7 +100,9 @@ class Phone:
         page = self._template.render(
             number=number,
             numbers=sorted({message.to for message in self._twilio.account.outbound()} | {number}),
-            actions=ACTIONS,
+            actions=list(Action),
+            checked=confirmed_by(Way.CHECK),
+            seen_by_caller=confirmed_by(Way.WORD),
             verification=self._verification(chosen) if chosen else None,
             reply_to=next((message["sender"] for message in inbox["messages"]), self._sender),
             result=result,
@@ -222,7 +224,8 @@ def _outcome(answer: Mapping[str, Any], good: str) -> Result:
 
 def _own_secret(form: Mapping[str, str]) -> dict[str, str]:
     # Whatever else stands in a field, only a caller's own code is sent with a message.
-    return {"secret": form["secret"]} if form.get("action") == "caller" and form.get("secret") else {}
+    own = actions_with(lambda traits: traits.callers_own)
+    return {"secret": form["secret"]} if form.get("action") in own and form.get("secret") else {}
 
 
 def _number(text: str) -> str:

@@ -15,6 +15,15 @@ from local.aws import ACCOUNT_SID
 
 API_VERSION = "2010-04-01"
 UNDELIVERABLE = "+1500555"
+REFUSED = {
+    "+15005550001": (21211, "Invalid 'To' Phone Number"),
+    "+15005550003": (
+        21408,
+        "Permission to send an SMS has not been enabled for the region indicated by the 'To' number",
+    ),
+    "+15005550004": (21610, "Attempt to send to unsubscribed recipient"),
+}
+"""Recipients that are refused. Source: https://www.twilio.com/docs/iam/test-credentials"""
 POOL_NUMBER = "+14155550199"
 """The sender that any Messaging Service picks."""
 ERRORS = {30003: "Unreachable destination handset", 30007: "Carrier violation"}
@@ -353,6 +362,8 @@ def _recipient(parameters: Mapping[str, str]) -> str:
         raise TwilioError(400, 21604, "A 'To' phone number is required.")
     if not _E164.fullmatch(to.removeprefix("whatsapp:")):
         raise TwilioError(400, 21211, "Invalid 'To' Phone Number")
+    if to in REFUSED:
+        raise TwilioError(400, *REFUSED[to])
     return to
 
 

@@ -15,8 +15,8 @@ from operations.findings import Finding, failed, judged, noted, passed
 from operations.stack import DeployedStack
 from operations.twilio import Login
 from operations.web import web_client
-from otp_feedback.adapters.signature import sign
-from otp_feedback.domain.secret import ID_BYTES, new_verification_id
+from otp_feedback.adapters.twilio.signature import sign
+from otp_feedback.domain.ids import ID_BYTES, new_verification_id
 
 TIMEOUT_S = 30.0
 """API Gateway's own, so that a cold start is waited for."""

@@ -8,8 +8,8 @@ from operations.errors import OperationError
 from operations.findings import Finding, failed, judged, noted, passed
 from operations.secret import connected, read_secret
 from operations.stack import SETTLED, DeployedStack
-from otp_feedback.adapters.dynamodb import INDEX
-from otp_feedback.adapters.records import plain, typed
+from otp_feedback.adapters.aws.items import plain, typed
+from otp_feedback.adapters.aws.store import INDEX
 from otp_feedback.usecases.ports import OUTBOX_SHARDS
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from operations.stack import SETTLED, DeployedStack
 from operations.terminal import Terminal
 from operations.twilio import Addresses, Login, TwilioAccount
 from operations.webhooks import Change, SenderPlan, handed_on, plan_senders, tell_settings
-from otp_feedback.adapters.vault import EMULATOR_ACCOUNT, EMULATOR_TOKEN
+from otp_feedback.adapters.aws.secret import EMULATOR_ACCOUNT, EMULATOR_TOKEN
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

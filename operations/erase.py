@@ -12,11 +12,12 @@ from operations.number import NamedNumber
 from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
-from otp_feedback.adapters.records import Item, plain, read_verification, recipient_key, typed
-from otp_feedback.domain.secret import Keys
-from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.adapters.aws.items import Item, plain, read_verification, recipient_key, typed
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.recipient import replied_to
+from otp_feedback.domain.verification import Verification
 from otp_feedback.usecases.reply import NOTHING
-from otp_feedback.usecases.sending import replied_to
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,7 +14,8 @@ from operations.stack import DeployedStack
 from operations.terminal import Terminal
 from operations.twilio import Addresses, Login, TwilioAccount
 from otp_feedback.domain.backoff import SID_GIVE_UP_MS
-from otp_feedback.domain.secret import DERIVED_MAC_KEY_ID, RandomBytes
+from otp_feedback.domain.ids import RandomBytes
+from otp_feedback.domain.keys import DERIVED_MAC_KEY_ID
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

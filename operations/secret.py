@@ -11,9 +11,9 @@ from botocore.exceptions import ClientError
 from operations.aws import explained
 from operations.errors import OperationError
 from operations.stack import DeployedStack
-from otp_feedback.adapters.vault import StackSecret, parse_secret
+from otp_feedback.adapters.aws.secret import StackSecret, parse_secret
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.keys import Keys
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 
 from operations.aws import explained
 from operations.errors import OperationError
-from otp_feedback.domain.limits import Limits, Windows
+from otp_feedback.domain.recipient import Limits, Windows
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient

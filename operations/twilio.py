@@ -13,7 +13,7 @@ import httpx
 from operations.errors import OperationError
 from operations.stack import DeployedStack
 from operations.web import web_client
-from otp_feedback.adapters.twilio import api_base_url
+from otp_feedback.adapters.twilio.client import api_base_url
 
 TIMEOUT_S = 15.0
 TEST_CREDENTIALS = 20008

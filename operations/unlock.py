@@ -8,10 +8,9 @@ from operations.aws import explained
 from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
-from otp_feedback.adapters.records import read_recipient, recipient_key, typed
+from otp_feedback.adapters.aws.items import read_recipient, recipient_key, typed
 from otp_feedback.domain.phone import PhoneNumber
-from otp_feedback.usecases.ports import Recipient
-from otp_feedback.usecases.sending import recipient_id
+from otp_feedback.domain.recipient import Recipient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,7 +39,7 @@ def unlock(
     OperationError
         Nothing was changed; says why.
     """
-    recipient = recipient_id(keys_of(read_secret(secrets, stack.secret_arn)), number.e164)
+    recipient = keys_of(read_secret(secrets, stack.secret_arn)).recipient(number.e164)
     before = _reset(dynamodb, stack.table, recipient)
     if before is None:
         terminal.say("This stack has sent nothing to the number.")

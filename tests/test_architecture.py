@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from otp_feedback.domain.actions import TRAITS, Action, Way
+from otp_feedback.domain.texts.data import TEXTS
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "layers" / "otp_feedback" / "otp_feedback"
 PURE = ("domain", "usecases")
@@ -43,7 +46,7 @@ def test_one_method_of_the_store_writes_confirmed_and_nothing_else_in_the_adapte
         for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and writes_confirmed(node)
     ]
-    assert writers == [("adapters/dynamodb.py", "confirm")]
+    assert writers == [("adapters/aws/store.py", "confirm")]
 
 
 def test_the_word_confirmed_stands_in_no_request_as_a_literal():
@@ -54,7 +57,7 @@ def test_the_word_confirmed_stands_in_no_request_as_a_literal():
         if isinstance(node, ast.Constant) and node.value == "confirmed"
     ]
     # The answers' types, and what Twilio is told.
-    assert set(places) <= {"adapters/api.py", "adapters/twilio.py"}
+    assert set(places) <= {"adapters/web/wire.py", "adapters/twilio/client.py"}
 
 
 def test_one_function_of_the_use_cases_asks_the_store_to_write_confirmed():
@@ -64,7 +67,7 @@ def test_one_function_of_the_use_cases_asks_the_store_to_write_confirmed():
         for function in nodes(path)
         if isinstance(function, ast.FunctionDef)
         and any(
-            isinstance(node, ast.Call) and ast.unparse(node.func).endswith("store.confirm")
+            isinstance(node, ast.Call) and ast.unparse(node.func).endswith("verifications.confirm")
             for node in ast.walk(function)
         )
     ]
@@ -92,12 +95,47 @@ def test_secrets_are_revealed_to_macs_forms_texts_and_ids_alone():
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "reveal"
     }
     assert revealing == {
-        "domain/entered.py",
-        "domain/secret.py",
+        "domain/actions.py",
+        "domain/keys.py",
+        "domain/links.py",
         "usecases/another.py",
-        "usecases/sending.py",
+        "usecases/message.py",
         "usecases/start.py",
     }
+
+
+def test_one_module_names_the_actions():
+    """What makes one action differ from another stands in one table; texts are keyed by the actions' names."""
+    naming = {
+        name_of(path)
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Attribute)
+        and ast.unparse(node).startswith("Action.")
+        and node.attr in Action.__members__
+    }
+    assert naming == {"domain/actions.py"}
+    named_as_text = {
+        name_of(path)
+        for path in modules()
+        for node in nodes(path)
+        if isinstance(node, ast.Compare) and {"code", "password", "caller", "reply"} & set(constants(node))
+    }
+    assert not named_as_text
+
+
+def constants(node: ast.AST) -> Iterator[str]:
+    """The texts within an expression."""
+    return (each.value for each in ast.walk(node) if isinstance(each, ast.Constant) and isinstance(each.value, str))
+
+
+def test_the_table_of_actions_is_complete():
+    assert set(TRAITS) == set(Action) == set(TEXTS)
+    assert {way for traits in TRAITS.values() for way in traits.ways} == set(Way)
+    for action, traits in TRAITS.items():
+        assert traits.ways, action
+        assert traits.carries is not None or traits.form is None, action
+        assert not (traits.callers_own and traits.make_secret), action
 
 
 def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
@@ -113,7 +151,7 @@ def test_every_function_tells_its_clients_how_much_time_is_left():
     """A call that outlasts the invocation is lost with all that was to be written after it."""
     clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
     seen = set()
-    for path in [*(ROOT / "functions").glob("*/app.py"), *modules("adapters")]:
+    for path in [*(ROOT / "functions").glob("*/app.py"), *modules("adapters"), PACKAGE / "wiring.py"]:
         for node in nodes(path):
             if isinstance(node, ast.Call) and ast.unparse(node.func) in clients:
                 seen.add(ast.unparse(node.func))
@@ -132,7 +170,7 @@ def compares_a_digest(node: ast.AST) -> bool:
 
 def test_the_domain_compares_no_digest_with_an_operator():
     """OWASP ASVS 11.2.4: what an attacker could learn from the time of a comparison is compared in constant time."""
-    for path in (PACKAGE / "domain/secret.py", PACKAGE / "adapters/signature.py"):
+    for path in (PACKAGE / "domain/keys.py", PACKAGE / "adapters/twilio/signature.py"):
         assert not [ast.unparse(node) for node in nodes(path) if compares_a_digest(node)], path
 
 

@@ -21,9 +21,9 @@ from local.openapi.document import OPERATIONS, document, to_yaml
 from local.openapi.schemas import ANSWERS, REQUESTS
 from local.stack import LAPTOP
 from local.template import Route, Template
-from otp_feedback.adapters import http
-from otp_feedback.adapters.http import decode
-from otp_feedback.adapters.problems import MEDIA_TYPE, STATUS, problem_reply
+from otp_feedback.adapters.web import function as http
+from otp_feedback.adapters.web.problems import MEDIA_TYPE, STATUS, problem_response
+from otp_feedback.adapters.web.request import decode
 from otp_feedback.domain.errors import MalformedRequest, MessageRejected, Problem, TooManyMessages, Unavailable
 from tests.events.conformance import OPENAPI, Document
 
@@ -147,7 +147,7 @@ def test_each_problem_stands_under_its_status(operation: Any):
     ],
 )
 def test_a_problem_is_as_its_schema_says(problem: Problem):
-    body = json.loads(problem_reply(problem).body)
+    body = json.loads(problem_response(problem).body)
     schema = problems.schema(type(problem))
     assert DOCUMENT.violations(schema, body) == []
     assert set(body) <= set(schema["properties"])

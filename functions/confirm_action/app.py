@@ -1,8 +1,6 @@
 """Confirms actions, whatever the way in: the caller's check or word, the public link, a reply."""
 
 import os
-import random
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
@@ -10,8 +8,23 @@ from time import perf_counter, sleep
 from typing import Any
 from urllib.parse import parse_qs
 
-from otp_feedback.adapters import aws
-from otp_feedback.adapters.api import (
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.base_url import BaseUrl
+from otp_feedback.adapters.aws.clients import LONGEST_TRY_S, ONE_TRY_CONFIG
+from otp_feedback.adapters.aws.secret import SecretVault
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.clock import now_ms
+from otp_feedback.adapters.invocation import Invocation
+from otp_feedback.adapters.request_log import make_logger
+from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.web.function import HttpFunction, Route
+from otp_feedback.adapters.web.page import asking_page, html_response, result_page
+from otp_feedback.adapters.web.patience import Sleep, patient
+from otp_feedback.adapters.web.problems import Response, problem_response
+from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.twiml import redirect_verb, twiml_response
+from otp_feedback.adapters.web.webhooks import CALL, MESSAGE, Webhook, required, verified_webhook
+from otp_feedback.adapters.web.wire import (
     CancelBody,
     CanceledAnswer,
     CheckBody,
@@ -20,27 +33,14 @@ from otp_feedback.adapters.api import (
     VerificationView,
     to_json,
 )
-from otp_feedback.adapters.base_url import BaseUrl
-from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import LONGEST_TRY_S, ONE_TRY_CONFIG, DynamoDBStore
-from otp_feedback.adapters.http import HttpFunction, HttpRequest, Route
-from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import make_logger
-from otp_feedback.adapters.pages import asking_page, html_reply, redirect_verb, result_page, twiml_reply
-from otp_feedback.adapters.patience import Sleep, patient
-from otp_feedback.adapters.problems import Reply, problem_reply
-from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
-from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.adapters.webhook import CALL, MESSAGE, Webhook, required, verified_webhook
-from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable, UnknownVerification
-from otp_feedback.domain.secret import Secret, parse_link_id
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.texts import PageTexts, choose_page_language, page_texts
-from otp_feedback.usecases.confirm import Inbound, cancel, check, confirm_by_caller, confirm_link
-from otp_feedback.usecases.reply import Reply as InboundReply
-from otp_feedback.usecases.reply import confirm_by_reply
-from otp_feedback.usecases.report import Reporting
+from otp_feedback.usecases.confirm import cancel, check, confirm_by_caller, confirm_link
+from otp_feedback.usecases.ports import Service
+from otp_feedback.usecases.reply import InboundReply, confirm_by_reply
+from otp_feedback.wiring import make_service, make_vault
 
 SERVICE = "confirm_action"
 REJECT_CALL = '<Reject reason="busy"/>'
@@ -56,60 +56,46 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=("OTP_APP_NAME",))
     invocation = Invocation(seconds)
-    vault = SecretVault(
-        aws.client("secretsmanager"),
-        settings.secret_arn,
-        emulated=settings.twilio_is_emulated,
-        time_left=invocation.time_left_s,
-    )
-    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
-    twilio = TwilioClient(
-        vault.credentials,
-        api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
-        time_left=invocation.time_left_s,
-    )
-    reporting = Reporting(
-        store, twilio, clock, random.random, settings.policy, CircuitBreaker(), spent_s=invocation.spent_s
-    )
-    inbound = Inbound(reporting, vault, secrets.token_bytes)
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
-    webhooks = _webhook_routes(inbound, settings, vault, base_url, invocation)
+    vault = make_vault(settings, invocation)
+    service = make_service(settings, invocation, clock, vault)
+    base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
+    webhooks = _webhook_routes(service, settings, vault, base_url, invocation)
     return HttpFunction(
         SERVICE,
         logger,
         invocation,
-        callers=_caller_routes(inbound),
+        callers=_caller_routes(service),
         public={
-            **_public_routes(inbound, settings),
+            **_public_routes(service, settings),
             **{route: patient(webhook, invocation, sleep) for route, webhook in webhooks.items()},
         },
-        failing={("POST", "/twilio/call"): twiml_reply(REJECT_CALL)},
+        failing={("POST", "/twilio/call"): twiml_response(REJECT_CALL)},
         unsigned_callers=settings.unsigned_callers,
     )
 
 
-def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
-    def show(request: HttpRequest) -> Reply:
-        verification = inbound.reporting.store.read(request.verification_id)
+def _caller_routes(service: Service) -> dict[tuple[str, str], Route]:
+    def show(request: HttpRequest) -> Response:
+        verification = service.verifications.read(request.verification_id)
         if verification is None:
             raise UnknownVerification
-        return _ok(VerificationView.of(verification, inbound.reporting.clock()))
+        return _ok(VerificationView.of(verification, service.clock()))
 
-    def check_secret(request: HttpRequest) -> Reply:
+    def check_secret(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         body = request.json(CheckBody)
         secret, expect = Secret(body.secret), body.expectation()
-        return _ok(ConfirmedAnswer.of(check(inbound, verification_id, secret, request.journal, expect=expect)))
+        return _ok(ConfirmedAnswer.of(check(service, verification_id, secret, request.journal, expect=expect)))
 
-    def take_callers_word(request: HttpRequest) -> Reply:
+    def take_callers_word(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         body = request.json(ConfirmBody)
-        return _ok(ConfirmedAnswer.of(confirm_by_caller(inbound, verification_id, body.message, request.journal)))
+        return _ok(ConfirmedAnswer.of(confirm_by_caller(service, verification_id, body.message, request.journal)))
 
-    def cancel_verification(request: HttpRequest) -> Reply:
+    def cancel_verification(request: HttpRequest) -> Response:
         verification_id = request.verification_id
         request.json(CancelBody)
-        return _ok(CanceledAnswer(cancel(inbound, verification_id, request.journal).verification_id))
+        return _ok(CanceledAnswer(cancel(service, verification_id, request.journal).verification_id))
 
     base = "/verifications/{verification_id}"
     return {
@@ -120,49 +106,49 @@ def _caller_routes(inbound: Inbound) -> dict[tuple[str, str], Route]:
     }
 
 
-def _public_routes(inbound: Inbound, settings: Settings) -> dict[tuple[str, str], Route]:
-    def ask(request: HttpRequest) -> Reply:
+def _public_routes(service: Service, settings: Settings) -> dict[tuple[str, str], Route]:
+    def ask(request: HttpRequest) -> Response:
         if settings.link_confirms_on_get and request.method == "GET":
             return confirm(request, _link_opened)
         try:
             page = asking_page(_texts(request, settings), _link_opened(request))
         except MalformedRequest as problem:
             return failed(request, problem)
-        return html_reply(200, page, settings.success_url)
+        return html_response(200, page, settings.success_url)
 
-    def tap(request: HttpRequest) -> Reply:
+    def tap(request: HttpRequest) -> Response:
         return confirm(request, _link_tapped)
 
-    def confirm(request: HttpRequest, link_of: Callable[[HttpRequest], str]) -> Reply:
+    def confirm(request: HttpRequest, link_of: Callable[[HttpRequest], str]) -> Response:
         try:
-            confirm_link(inbound, link_of(request), request.journal)
+            confirm_link(service, link_of(request), request.journal)
         except Problem as problem:
             return failed(request, problem)
         page = result_page(_texts(request, settings), confirmed=True)
         if settings.success_url is None:
-            return html_reply(200, page, None)
-        return html_reply(303, page, settings.success_url, {"Location": settings.success_url})
+            return html_response(200, page, None)
+        return html_response(303, page, settings.success_url, {"Location": settings.success_url})
 
-    def failed(request: HttpRequest, problem: Problem) -> Reply:
+    def failed(request: HttpRequest, problem: Problem) -> Response:
         """One page for every failure; only the status tells a passing one, which names no verification."""
         request.journal.note(outcome=problem.name)
         page = result_page(_texts(request, settings), confirmed=False)
         if isinstance(problem, Unavailable):
-            return html_reply(503, page, settings.success_url, problem_reply(problem).headers)
-        return html_reply(400, page, settings.success_url)
+            return html_response(503, page, settings.success_url, problem_response(problem).headers)
+        return html_response(400, page, settings.success_url)
 
     return {("GET", "/confirm"): ask, ("HEAD", "/confirm"): ask, ("POST", "/confirm"): tap}
 
 
 def _webhook_routes(
-    inbound: Inbound, settings: Settings, vault: SecretVault, base_url: BaseUrl, invocation: Invocation
+    service: Service, settings: Settings, vault: SecretVault, base_url: BaseUrl, invocation: Invocation
 ) -> dict[tuple[str, str], Route]:
     @cache
-    def trying_once() -> Inbound:
+    def trying_once() -> Service:
         """The whole request is tried again, so no call of it is: the last one may then begin later."""
-        client = aws.client("dynamodb", ONE_TRY_CONFIG)
+        client = clients.client("dynamodb", ONE_TRY_CONFIG)
         store = DynamoDBStore(client, settings.table, invocation.time_left_s, LONGEST_TRY_S)
-        return replace(inbound, reporting=replace(inbound.reporting, store=store))
+        return replace(service, verifications=store, budgets=store, inbound=store, outbox=store)
 
     def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
         if webhook.ambiguous:
@@ -170,7 +156,7 @@ def _webhook_routes(
             return False
         return confirm_by_reply(trying_once(), reply, request.journal)
 
-    def message(request: HttpRequest) -> Reply:
+    def message(request: HttpRequest) -> Response:
         webhook = verified_webhook(request, base_url.of_stack(), vault, MESSAGE)
         fields = webhook.fields
         reply = InboundReply(
@@ -183,16 +169,16 @@ def _webhook_routes(
             kind=fields.get("MessageType"),
         )
         if confirms(request, webhook, reply) or settings.fallback_message_url is None:
-            return twiml_reply()
-        return twiml_reply(redirect_verb(settings.fallback_message_url))
+            return twiml_response()
+        return twiml_response(redirect_verb(settings.fallback_message_url))
 
-    def call(request: HttpRequest) -> Reply:
+    def call(request: HttpRequest) -> Response:
         webhook = verified_webhook(request, base_url.of_stack(), vault, CALL)
         fields = webhook.fields
         reply = InboundReply(required(fields, "CallSid"), fields.get("From", ""), required(fields, "To"))
         if confirms(request, webhook, reply) or settings.fallback_call_url is None:
-            return twiml_reply(REJECT_CALL)
-        return twiml_reply(redirect_verb(settings.fallback_call_url))
+            return twiml_response(REJECT_CALL)
+        return twiml_response(redirect_verb(settings.fallback_call_url))
 
     return {("POST", "/twilio/message"): message, ("POST", "/twilio/call"): call}
 
@@ -215,8 +201,8 @@ def _texts(request: HttpRequest, settings: Settings) -> PageTexts:
     return page_texts(language, settings.policy.app_name)
 
 
-def _ok(answer: object) -> Reply:
-    return Reply(200, to_json(answer), headers={"Cache-Control": "no-store"})
+def _ok(answer: object) -> Response:
+    return Response(200, to_json(answer), headers={"Cache-Control": "no-store"})
 
 
 lambda_handler = make_handler(os.environ)

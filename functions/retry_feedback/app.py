@@ -1,23 +1,18 @@
 """The outbox: reports that are still due, every minute."""
 
 import os
-import random
 import secrets
 from collections.abc import Callable, Mapping
 from time import perf_counter
 from typing import Any
 
-from otp_feedback.adapters import aws
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import RequestJournal, make_logger
 from otp_feedback.adapters.parallel import in_parallel
+from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
-from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.domain.breaker import CircuitBreaker
-from otp_feedback.usecases.report import REPORT_DEADLINE_S, Reporting, Run, retry_due_reports
+from otp_feedback.usecases.outbox import REPORT_DEADLINE_S, Run, retry_due_reports
+from otp_feedback.wiring import make_service
 
 SERVICE = "retry_feedback"
 WORKERS = 20
@@ -34,24 +29,7 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=())
     invocation = Invocation()
-    vault = SecretVault(
-        aws.client("secretsmanager"),
-        settings.secret_arn,
-        emulated=settings.twilio_is_emulated,
-        time_left=invocation.time_left_s,
-    )
-    reporting = Reporting(
-        store=DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s),
-        twilio=TwilioClient(
-            vault.credentials,
-            api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
-            time_left=invocation.time_left_s,
-        ),
-        clock=clock,
-        fraction=random.random,
-        policy=settings.policy,
-        breaker=CircuitBreaker(),
-    )
+    service = make_service(settings, invocation, clock)
 
     def handle(_event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         started = perf_counter()
@@ -59,7 +37,7 @@ def make_handler(
         journal = RequestJournal(logger, SERVICE)
         journal.note(correlation_id=context.aws_request_id)
         try:
-            taken = retry_due_reports(reporting, vault.keys, _run(context, clock()), journal)
+            taken = retry_due_reports(service, _run(context, clock()), journal)
             journal.note(taken=taken)
             return {"taken": taken}
         finally:

@@ -4,19 +4,20 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otp_feedback.adapters import aws
-from otp_feedback.adapters.api import MessageBody, SentAnswer, StartBody, to_json
-from otp_feedback.adapters.base_url import BaseUrl
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.http import HttpFunction, HttpRequest
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import make_logger
-from otp_feedback.adapters.outbound import make_outbound
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.request_log import make_logger
 from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.web.function import HttpFunction
+from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.wire import MessageBody, SentAnswer, StartBody, to_json
 from otp_feedback.usecases.another import send_another
-from otp_feedback.usecases.sending import Sent
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import start
+from otp_feedback.wiring import make_sending_service
 
 SERVICE = "send_otp"
 
@@ -28,17 +29,17 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
-    out = make_outbound(settings, invocation, clock)
+    base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
+    service = make_sending_service(settings, invocation, clock)
 
-    def start_verification(request: HttpRequest) -> Reply:
+    def start_verification(request: HttpRequest) -> Response:
         body = request.json(StartBody)
-        return _accepted(start(out, body.to_request(), origin(request), request.journal))
+        return _accepted(start(service, body.to_request(), origin(request), request.journal))
 
-    def send_message(request: HttpRequest) -> Reply:
+    def send_message(request: HttpRequest) -> Response:
         body = request.json(MessageBody)
         return _accepted(
-            send_another(out, request.verification_id, body.to_request(), origin(request), request.journal)
+            send_another(service, request.verification_id, body.to_request(), origin(request), request.journal)
         )
 
     def origin(request: HttpRequest) -> Origin:
@@ -51,8 +52,8 @@ def make_handler(
     return HttpFunction(SERVICE, logger, invocation, callers=callers, unsigned_callers=settings.unsigned_callers)
 
 
-def _accepted(sent: Sent) -> Reply:
-    return Reply(202, to_json(SentAnswer.of(sent)), headers={"Cache-Control": "no-store"})
+def _accepted(sent: Sent) -> Response:
+    return Response(202, to_json(SentAnswer.of(sent)), headers={"Cache-Control": "no-store"})
 
 
 lambda_handler = make_handler(os.environ)

@@ -8,19 +8,20 @@ from typing import Any
 
 import msgspec
 
-from otp_feedback.adapters import aws
-from otp_feedback.adapters.api import DirectBody, SentAnswer
-from otp_feedback.adapters.base_url import BaseUrl
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.http import convert, require_idempotency_key
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import RequestJournal, make_logger
-from otp_feedback.adapters.outbound import make_outbound
-from otp_feedback.adapters.problems import problem_reply
+from otp_feedback.adapters.request_log import RequestJournal, make_logger
 from otp_feedback.adapters.settings import Settings
+from otp_feedback.adapters.web.problems import problem_response
+from otp_feedback.adapters.web.request import convert, require_idempotency_key
+from otp_feedback.adapters.web.wire import DirectBody, SentAnswer
 from otp_feedback.domain.errors import MalformedRequest, Problem, Unavailable
 from otp_feedback.usecases.ports import Journal
-from otp_feedback.usecases.start import Origin, start
+from otp_feedback.usecases.send import Origin
+from otp_feedback.usecases.start import start
+from otp_feedback.wiring import make_sending_service
 
 SERVICE = "start_directly"
 CALLER = ""
@@ -36,8 +37,8 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ)
     invocation = Invocation()
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
-    out = make_outbound(settings, invocation, clock)
+    base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
+    service = make_sending_service(settings, invocation, clock)
 
     def handle(event: Any, context: Any) -> dict[str, Any]:
         started = perf_counter()
@@ -51,7 +52,7 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
             if isinstance(problem, Unavailable):
                 journal.count("Unavailable")
                 raise
-            return dict(json.loads(problem_reply(problem).body))
+            return dict(json.loads(problem_response(problem).body))
         finally:
             journal.note(duration_ms=round((perf_counter() - started) * 1000))
             journal.write()
@@ -65,7 +66,7 @@ def make_handler(environ: Mapping[str, str], clock: Callable[[], int] = now_ms) 
         request = body.to_request()
         key = require_idempotency_key(body.idempotency_key, "idempotency_key")
         origin = Origin(CALLER, key, base_url.of_stack())
-        return dict(msgspec.to_builtins(SentAnswer.of(start(out, request, origin, journal))))
+        return dict(msgspec.to_builtins(SentAnswer.of(start(service, request, origin, journal))))
 
     return handle
 

@@ -4,21 +4,20 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from otp_feedback.adapters import aws
-from otp_feedback.adapters.base_url import BaseUrl
+from otp_feedback.adapters.aws import clients
+from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.http import HttpFunction, HttpRequest
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import make_logger
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.request_log import make_logger
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.twilio import TwilioClient, api_base_url
-from otp_feedback.adapters.vault import SecretVault
-from otp_feedback.adapters.webhook import STATUS, query_parameter, required, verified_webhook
+from otp_feedback.adapters.web.function import HttpFunction
+from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.webhooks import STATUS, query_parameter, required, verified_webhook
 from otp_feedback.domain.errors import MalformedRequest
-from otp_feedback.domain.secret import is_verification_id
-from otp_feedback.usecases.deliver import StatusCallback, redact, track_delivery
+from otp_feedback.domain.ids import is_verification_id
+from otp_feedback.usecases.delivery_status import StatusCallback, redact, track_delivery
+from otp_feedback.wiring import make_service, make_vault
 
 SERVICE = "track_delivery"
 
@@ -30,27 +29,17 @@ def make_handler(
     logger = make_logger(SERVICE)
     settings = Settings.from_environ(environ, needs=())
     invocation = Invocation()
-    store = DynamoDBStore(aws.client("dynamodb"), settings.table, invocation.time_left_s)
-    vault = SecretVault(
-        aws.client("secretsmanager"),
-        settings.secret_arn,
-        emulated=settings.twilio_is_emulated,
-        time_left=invocation.time_left_s,
-    )
-    twilio = TwilioClient(
-        vault.credentials,
-        api_base_url(settings.twilio_region, settings.twilio_edge, settings.twilio_base_url),
-        time_left=invocation.time_left_s,
-    )
-    base_url = BaseUrl(settings, lambda: aws.client("ssm"), invocation.time_left_s)
+    vault = make_vault(settings, invocation)
+    service = make_service(settings, invocation, clock, vault)
+    base_url = BaseUrl(settings, lambda: clients.client("ssm"), invocation.time_left_s)
 
-    def status(request: HttpRequest) -> Reply:
+    def status(request: HttpRequest) -> Response:
         webhook = verified_webhook(request, base_url.of_stack(), vault, STATUS)
         callback = _callback(request, webhook.certain)
-        track_delivery(store, clock, callback, request.journal)
+        track_delivery(service.verifications, clock, callback, request.journal)
         if settings.redact_bodies:
-            redact(twilio, callback, request.journal)
-        return Reply(204)
+            redact(service.twilio, callback, request.journal)
+        return Response(204)
 
     return HttpFunction(SERVICE, logger, invocation, public={("POST", "/twilio/status"): status})
 

@@ -14,7 +14,7 @@ from local.openapi.operation import (
     json_answer,
     json_body,
 )
-from otp_feedback.adapters import api
+from otp_feedback.adapters.web import wire as api
 from otp_feedback.domain import errors
 
 ONE = "/verifications/{verification_id}"

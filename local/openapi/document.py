@@ -13,8 +13,8 @@ from local.openapi.links import LINKS, PAGE_HEADERS
 from local.openapi.operation import JSON, Answer, Body, Examples, Operation
 from local.openapi.schemas import wire_schemas
 from local.openapi.webhooks import WEBHOOKS
-from otp_feedback.adapters.pages import security_headers
-from otp_feedback.adapters.problems import MEDIA_TYPE, STATUS
+from otp_feedback.adapters.web.page import security_headers
+from otp_feedback.adapters.web.problems import MEDIA_TYPE, STATUS
 
 OPERATIONS = CALLERS + LINKS + WEBHOOKS
 

@@ -1,7 +1,7 @@
 """The routes of whoever got a link."""
 
 from local.openapi.operation import FORM, HTML, NO_STORE, Answer, Body, Operation, component_parameter
-from otp_feedback.adapters.pages import security_headers
+from otp_feedback.adapters.web.page import security_headers
 from otp_feedback.domain import errors
 
 EXAMPLE_LINK = "000syw7rIjXKeGogUSqgWPf77GCicukUKcwGjcEc1le0"

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from otp_feedback.adapters.problems import STATUS, problem_reply
+from otp_feedback.adapters.web.problems import STATUS, problem_response
 from otp_feedback.domain.errors import (
     MalformedRequest,
     MessageRejected,
@@ -95,7 +95,7 @@ def example(kind: type[Problem]) -> dict[str, Any]:
 
 def retry_after(kind: type[Problem]) -> bool:
     """Whether a problem can say when to try again."""
-    return "Retry-After" in problem_reply(sample(kind)).headers
+    return "Retry-After" in problem_response(sample(kind)).headers
 
 
 def one_of(kinds: Sequence[type[Problem]]) -> dict[str, Any]:
@@ -111,5 +111,5 @@ def one_of(kinds: Sequence[type[Problem]]) -> dict[str, Any]:
 
 
 def _body(problem: Problem) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(problem_reply(problem).body)
+    body: dict[str, Any] = json.loads(problem_response(problem).body)
     return body

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from otp_feedback.adapters import api
+from otp_feedback.adapters.web import wire as api
 
 REQUESTS = (api.StartBody, api.MessageBody, api.CheckBody, api.ConfirmBody, api.CancelBody)
 ANSWERS = (api.SentAnswer, api.VerificationView, api.ConfirmedAnswer, api.CanceledAnswer)

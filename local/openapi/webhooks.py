@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from local.openapi.operation import EXAMPLE_SID, FORM, TWIML, Answer, Body, Operation, text
-from otp_feedback.adapters.webhook import MESSAGE
+from otp_feedback.adapters.web.webhooks import MESSAGE
 from otp_feedback.domain import errors
 
 _ACCOUNT_SID = text("Our account; another one is refused.", "AC" + "0" * 32, r"^AC[0-9a-fA-F]{32}$(?!\n)")

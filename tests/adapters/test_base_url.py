@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from otp_feedback.adapters.base_url import CACHE_S, BaseUrl
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.aws.base_url import CACHE_S, BaseUrl
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
 

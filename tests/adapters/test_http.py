@@ -15,11 +15,12 @@ from aws_lambda_powertools import Logger
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.adapters.api import CheckBody, StartBody
-from otp_feedback.adapters.http import MAX_BODY_BYTES, HttpFunction, HttpRequest, convert, decode
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.journal import RequestJournal
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.web.function import HttpFunction
+from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.request import MAX_BODY_BYTES, HttpRequest, convert, decode
+from otp_feedback.adapters.web.wire import CheckBody, StartBody
 from otp_feedback.domain.errors import (
     ConfigurationError,
     MalformedRequest,
@@ -198,7 +199,7 @@ class Function:
 
     def __init__(self, lines: list[str], *, unsigned_callers: bool = False) -> None:
         self._lines = lines
-        self.answer: Reply | Exception = Reply(200, "{}")
+        self.answer: Response | Exception = Response(200, "{}")
         # Powertools keeps one logger for each name, with the handler of whoever made it first.
         logger = Logger(service=f"test-http-{next(_serial)}", logger_handler=_Collector(lines))
         self._handler = HttpFunction(
@@ -211,7 +212,7 @@ class Function:
         )
         self.reached = 0
 
-    def _route(self, _request: HttpRequest) -> Reply:
+    def _route(self, _request: HttpRequest) -> Response:
         self.reached += 1
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -249,7 +250,7 @@ def function() -> Function:
 
 
 def test_an_answer_carries_its_status_type_and_headers(function: Function):
-    function.answer = Reply(202, '{"a": 1}', headers={"Cache-Control": "no-store"})
+    function.answer = Response(202, '{"a": 1}', headers={"Cache-Control": "no-store"})
     answer = function.call()
     assert (answer["statusCode"], answer["body"], answer["isBase64Encoded"]) == (202, '{"a": 1}', False)
     assert {name.lower(): value for name, value in answer["headers"].items()} == {
@@ -309,8 +310,8 @@ def test_what_is_unavailable_is_counted_and_nothing_else_is(function: Function, 
     assert "Unavailable" not in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("answer", [Reply(200, "{}"), Unavailable(), UnknownVerification(), RuntimeError("a bug")])
-def test_no_answer_may_be_stored(function: Function, answer: Reply | Exception):
+@pytest.mark.parametrize("answer", [Response(200, "{}"), Unavailable(), UnknownVerification(), RuntimeError("a bug")])
+def test_no_answer_may_be_stored(function: Function, answer: Response | Exception):
     function.answer = answer
     assert function.call()["headers"]["Cache-Control"] == "no-store"
     assert function.call(path="/nowhere")["headers"]["Cache-Control"] == "no-store"
@@ -355,7 +356,7 @@ def test_any_event_is_answered(value: Any):
 def test_a_request_does_not_see_what_the_one_before_left(function: Function):
     function.answer = UnknownVerification()
     function.call()
-    function.answer = Reply(200)
+    function.answer = Response(200)
     function.call()
     assert "outcome" not in function.lines[-1]
 

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import Struct
 
-from otp_feedback.adapters.api import CancelBody, CheckBody, ConfirmBody, Expect, MessageBody, StartBody
-from otp_feedback.adapters.http import convert, decode
-from otp_feedback.adapters.problems import problem_reply
+from otp_feedback.adapters.web.problems import problem_response
+from otp_feedback.adapters.web.request import convert, decode
+from otp_feedback.adapters.web.wire import CancelBody, CheckBody, ConfirmBody, Expect, MessageBody, StartBody
 from otp_feedback.domain.errors import MalformedRequest
 from tests.tables import for_each
 
@@ -46,7 +46,7 @@ def fault_of(attempt: Callable[[], object]) -> MalformedRequest | None:
 
 def detail(problem: MalformedRequest) -> str:
     """The sentence of the answer."""
-    sentence: str = json.loads(problem_reply(problem).body)["detail"]
+    sentence: str = json.loads(problem_response(problem).body)["detail"]
     return sentence
 
 
@@ -146,7 +146,7 @@ def test_an_unknown_field_is_named_in_the_answer_alone(name: str):
     "name", ["", "1", "123456", "_a", "a" * 33, "a-b", "a b", "+4915112345678", "é", "a\n", "<b>", "٣", "a`"]
 )
 def test_what_is_no_name_is_not_echoed(name: str):
-    answer = problem_reply(refused(lambda: convert({**GOOD[StartBody], name: "x"}, StartBody))).body
+    answer = problem_response(refused(lambda: convert({**GOOD[StartBody], name: "x"}, StartBody))).body
     assert json.loads(answer)["detail"].endswith("secret, sid.")
 
 

@@ -8,14 +8,8 @@ from typing import override
 
 import pytest
 
-from otp_feedback.adapters.pages import (
-    asking_page,
-    html_reply,
-    redirect_verb,
-    result_page,
-    security_headers,
-    twiml_reply,
-)
+from otp_feedback.adapters.web.page import asking_page, html_response, result_page, security_headers
+from otp_feedback.adapters.web.twiml import redirect_verb, twiml_response
 from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
 
 LINK = "0" * 22 + "7" + "z" * 21
@@ -125,16 +119,16 @@ def test_the_policy_lets_the_form_go_on_to_the_success_urls_origin(url: str, ori
 
 
 def test_a_page_is_html_in_utf_8_with_every_protection():
-    reply = html_reply(303, "<p>", "https://a.example/", {"Location": "https://a.example/"})
+    reply = html_response(303, "<p>", "https://a.example/", {"Location": "https://a.example/"})
     assert (reply.status, reply.content_type) == (303, "text/html; charset=utf-8")
     assert reply.headers == {**security_headers("https://a.example/"), "Location": "https://a.example/"}
 
 
 def test_twiml_is_xml_and_a_url_in_it_is_escaped():
-    reply = twiml_reply(redirect_verb("https://bot.example/?a=1&b=<2>"))
+    reply = twiml_response(redirect_verb("https://bot.example/?a=1&b=<2>"))
     assert (reply.status, reply.content_type) == (200, "text/xml; charset=utf-8")
     assert reply.body == (
         '<?xml version="1.0" encoding="UTF-8"?><Response>'
         '<Redirect method="POST">https://bot.example/?a=1&amp;b=&lt;2&gt;</Redirect></Response>'
     )
-    assert twiml_reply().body == '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'
+    assert twiml_response().body == '<?xml version="1.0" encoding="UTF-8"?><Response></Response>'

@@ -4,11 +4,12 @@ from typing import Any, cast
 
 import pytest
 
-from otp_feedback.adapters.dynamodb import LONGEST_TRY_S, DynamoDBStore
-from otp_feedback.adapters.http import HttpRequest
+from otp_feedback.adapters.aws.clients import LONGEST_TRY_S
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.invocation import Invocation
-from otp_feedback.adapters.patience import ANSWERS_WITHIN_S, TRIES_FOR_S, patient
-from otp_feedback.adapters.problems import Reply
+from otp_feedback.adapters.web.patience import ANSWERS_WITHIN_S, TRIES_FOR_S, patient
+from otp_feedback.adapters.web.problems import Response
+from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.domain.errors import MalformedRequest, Unavailable
 
 TWILIO_WAITS_S = 15
@@ -39,15 +40,15 @@ class Route:
         self._error = error or Unavailable()
         self.tries = 0
 
-    def __call__(self, _request: HttpRequest) -> Reply:
+    def __call__(self, _request: HttpRequest) -> Response:
         self.tries += 1
         self._time.now += self._takes
         if self.tries <= self._left:
             raise self._error
-        return Reply(200, "done")
+        return Response(200, "done")
 
 
-def run(time: Time, route: Route) -> Reply:
+def run(time: Time, route: Route) -> Response:
     """Answer one request."""
     invocation = Invocation(time.seconds)
     invocation.begin(None)
@@ -103,7 +104,7 @@ def test_no_call_is_begun_that_would_outlast_what_twilio_waits():
     invocation.begin(None)
     store = DynamoDBStore(cast("Any", Hanging(time)), "table", invocation.time_left_s, LONGEST_TRY_S)
 
-    def route(_request: HttpRequest) -> Reply:
+    def route(_request: HttpRequest) -> Response:
         for _ in range(3):
             try:
                 store.bound_inbound("SM")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from otp_feedback.adapters.problems import MEDIA_TYPE, STATUS, problem_reply
+from otp_feedback.adapters.web.problems import MEDIA_TYPE, STATUS, problem_response
 from otp_feedback.domain import errors
 from otp_feedback.domain.errors import (
     MalformedRequest,
@@ -60,7 +60,7 @@ def test_names_and_statuses_are_those_of_the_design():
 
 @pytest.mark.parametrize("kind", PROBLEMS, ids=lambda kind: kind.name)
 def test_every_problem_is_a_document(kind: type[Problem]):
-    reply = problem_reply(example(kind))
+    reply = problem_response(example(kind))
     document = json.loads(reply.body)
     assert reply.content_type == MEDIA_TYPE == "application/problem+json"
     assert reply.status == document["status"] == DESIGN[kind.name]
@@ -91,7 +91,7 @@ def test_every_problem_is_a_document(kind: type[Problem]):
     ],
 )
 def test_what_a_problem_carries_beyond_that(problem: Problem, members: dict[str, object]):
-    document = json.loads(problem_reply(problem).body)
+    document = json.loads(problem_response(problem).body)
     for name, value in members.items():
         assert document[name] == value
     assert document.keys() == {"type", "title", "status", "detail"} | members.keys()
@@ -108,4 +108,4 @@ def test_what_a_problem_carries_beyond_that(problem: Problem, members: dict[str,
     ],
 )
 def test_the_wait_is_told_where_waiting_helps(problem: Problem, wait: str | None):
-    assert problem_reply(problem).headers.get("Retry-After") == wait
+    assert problem_response(problem).headers.get("Retry-After") == wait

@@ -6,7 +6,7 @@ import pytest
 
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.limits import Limits, Windows
+from otp_feedback.domain.recipient import Limits, Windows
 
 LEAST = {"OTP_TABLE": "T", "OTP_SECRET_ARN": "arn:aws:x", "OTP_SENDER": "+14155550100", "OTP_APP_NAME": "Acme"}
 MARK = "s3cr3t-VALUE"

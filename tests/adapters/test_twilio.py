@@ -13,9 +13,9 @@ from datetime import date
 
 import pytest
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
-from otp_feedback.adapters.twilio import AFTERWARDS_S, TwilioClient, TwilioCredentials, api_base_url
+from otp_feedback.adapters.twilio.client import AFTERWARDS_S, TwilioClient, TwilioCredentials, api_base_url
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.usecases.ports import (
     Created,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
-from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, OutgoingMessage
 from tests.adapters.scripted_server import Received, ScriptedServer, answer
 

@@ -13,8 +13,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from otp_feedback.adapters.deadline import IDLE_S, DeadlineTransport
-from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
+from otp_feedback.adapters.twilio.transport import IDLE_S, DeadlineTransport
 from otp_feedback.usecases.ports import FeedbackDeferred
 from tests.adapters.scripted_server import ScriptedServer, answer, hang, trickle
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectTimeoutError
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S
-from otp_feedback.adapters.vault import CACHE_S, REFRESH_PAUSE_S, RETRY_S, SecretVault, parse_secret
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
+from otp_feedback.adapters.aws.secret import CACHE_S, REFRESH_PAUSE_S, RETRY_S, SecretVault, parse_secret
 from otp_feedback.domain.errors import ConfigurationError, Unavailable
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.keys import Keys
 
 ROOT = "root-of-thirty-two-characters-ok"
 ACCOUNT = "AC" + "1" * 32

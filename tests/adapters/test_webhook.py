@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 import pytest
 from aws_lambda_powertools import Logger
 
-from otp_feedback.adapters.http import HttpRequest
-from otp_feedback.adapters.journal import RequestJournal
-from otp_feedback.adapters.signature import sign
-from otp_feedback.adapters.webhook import (
+from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.twilio.signature import sign
+from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.webhooks import (
     MAX_BODY_BYTES,
     MESSAGE,
     STATUS,

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.adapters.signature import joined
-from otp_feedback.adapters.webhook import CALL, MESSAGE, STATUS, Field, read, required
+from otp_feedback.adapters.twilio.signature import joined
+from otp_feedback.adapters.web.webhooks import CALL, MESSAGE, STATUS, Field, read, required
 from otp_feedback.domain.errors import MalformedRequest
 
 SID, OTHER_SID, ORIGINAL = "SM" + "a" * 32, "SM" + "b" * 32, "MM" + "c" * 32

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
-from otp_feedback.adapters.pages import asking_page, result_page
+from otp_feedback.adapters.web.page import asking_page, result_page
 from otp_feedback.domain.texts import PAGE_LANGUAGES, page_texts
 from tests.browser.visitor import Visitor
 

@@ -2,8 +2,11 @@
 
 import pytest
 
-from otp_feedback.domain.adoption import CREATED_WITHIN_MS, carries_secret, may_have_been_created
-from otp_feedback.domain.secret import Keys, Secret, decode_id, encode_id, link_id
+from otp_feedback.domain.ids import decode_id, encode_id
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import link_id
+from otp_feedback.domain.reconciliation import CREATED_WITHIN_MS, carries_secret, may_have_been_created
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Message
 
 KEYS = Keys.derive("r" * 32)

@@ -49,19 +49,19 @@ def test_an_ending_is_followed_by_a_read_receipt_alone():
 
 def test_whatever_twilio_says_follows_an_unknown_outcome():
     told = [state for state in Delivery if state >= Delivery.ACCEPTED]
-    for before in (Delivery.SENDING, Delivery.UNKNOWN, Delivery.REJECTED):
+    for before in (Delivery.CREATING, Delivery.UNKNOWN, Delivery.REJECTED):
         assert all(follows(state, before) for state in told)
 
 
 def test_our_own_guesses_never_undo_what_twilio_said():
-    for ours in (Delivery.SENDING, Delivery.UNKNOWN, Delivery.REJECTED):
+    for ours in (Delivery.CREATING, Delivery.UNKNOWN, Delivery.REJECTED):
         assert not any(follows(ours, state) for state in Delivery if state >= Delivery.ACCEPTED)
 
 
 def test_every_chain_of_states_ends():
     longest = 0
     for order in itertools.permutations([Delivery.ACCEPTED, Delivery.QUEUED, Delivery.SENT, Delivery.DELIVERED]):
-        state, steps = Delivery.SENDING, 0
+        state, steps = Delivery.CREATING, 0
         for new in order:
             if follows(new, state):
                 state, steps = new, steps + 1

@@ -4,10 +4,10 @@ import pytest
 
 from otp_feedback.domain.backoff import SID_CAP_MS, next_search_at
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.limits import HOUR_MS, Windows
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import mask, parse_number
+from otp_feedback.domain.recipient import HOUR_MS, Windows
 from otp_feedback.domain.replies import holds_keyword, opts_out
-from otp_feedback.domain.secret import Keys
 from otp_feedback.domain.texts import choose_page_language
 from otp_feedback.domain.texts.tags import Tag, is_known_language
 

@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.domain.entered import canonical, canonical_forms
+from otp_feedback.domain.actions import Action, canonical, canonical_forms
 from otp_feedback.domain.secret import READABLE, Secret, generate_code, generate_password
-from otp_feedback.domain.verification import Action
 
 CODE, PASSWORD, CALLER = Action.CODE, Action.PASSWORD, Action.CALLER
 UNSEEN = " \t\n\r\u00a0\u2007\u202f\u3000\u200b\u200e\u200f\u2066\u2069\u00ad\ufeff-\u2010\u2011\u2013\u2014"

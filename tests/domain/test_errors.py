@@ -15,8 +15,10 @@ from otp_feedback.domain.errors import (
     Unavailable,
     WrongSecret,
 )
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import link_id
 from otp_feedback.domain.phone import parse_number
-from otp_feedback.domain.secret import Keys, Secret, link_id
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.texts import UnsupportedLocale
 
 ROOT = "r" * 32

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows, canonical_limit_key
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows, canonical_limit_key
 
 
 def test_each_slot_has_the_longest_window_that_it_stands_for():

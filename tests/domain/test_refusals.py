@@ -9,7 +9,7 @@ from otp_feedback.domain.errors import (
     Problem,
     RecipientOptedOut,
 )
-from otp_feedback.domain.refusals import problem_for
+from otp_feedback.domain.twilio_errors import problem_for
 
 
 @pytest.mark.parametrize(

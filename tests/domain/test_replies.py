@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from otp_feedback.domain import answers
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.replies import (
     holds_keyword,
     is_keyword,
@@ -17,7 +18,7 @@ from otp_feedback.domain.replies import (
     refuses,
     why_no_answer,
 )
-from otp_feedback.domain.texts import ACTIONS, languages
+from otp_feedback.domain.texts import languages
 from tests.tables import for_each
 
 
@@ -269,7 +270,7 @@ def test_a_yes_is_none(language: str, body: str):
 
 
 def test_there_are_refusals_in_every_language_of_a_text():
-    assert {language for action in ACTIONS for language in languages(action)} == NOES.keys()
+    assert {language for action in list(Action) for language in languages(action)} == NOES.keys()
 
 
 @pytest.mark.parametrize(
@@ -344,7 +345,7 @@ def test_a_request_to_stop_is_no_yes_within_other_words_of_its_language(asked: s
 
 def test_each_language_of_a_text_has_words_to_stop():
     told = answers.ASKS_TO_STOP.keys() | answers.REFUSALS_WITHIN.keys()
-    assert {tag.partition("-")[0] for action in ACTIONS for tag in languages(action)} <= told
+    assert {tag.partition("-")[0] for action in list(Action) for tag in languages(action)} <= told
 
 
 @given(st.text(max_size=50))

@@ -15,21 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.secret import (
-    READABLE,
-    Keys,
-    Mac,
-    Secret,
-    decode_id,
-    encode_id,
-    generate_code,
-    generate_link_secret,
-    generate_password,
-    is_verification_id,
-    link_id,
-    new_verification_id,
-    parse_link_id,
-)
+from otp_feedback.domain.ids import decode_id, encode_id, is_verification_id, new_verification_id
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.links import link_id, parse_link_id
+from otp_feedback.domain.secret import READABLE, Secret, generate_code, generate_link_secret, generate_password
 
 ROOT = "r" * 32
 V = "A" * 22

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.texts import (
-    ACTIONS,
     UnsupportedLocale,
     choose_language,
     default_text,
@@ -65,7 +65,7 @@ def test_an_explicit_locale_finds_the_nearest_text(locale, expected):
     assert choose_language("code", locale, "JP") == expected
 
 
-@pytest.mark.parametrize("action", ACTIONS)
+@pytest.mark.parametrize("action", list(Action))
 def test_every_language_finds_itself(action):
     for language in languages(action):
         assert choose_language(action, language, None) == language
@@ -238,7 +238,7 @@ def test_a_template_does_not_make_a_bad_locale_good(template, locale):
 
 @settings(deadline=None)
 @given(
-    action=st.sampled_from(ACTIONS),
+    action=st.sampled_from(list(Action)),
     locale=st.none() | st.text(max_size=80) | st.from_regex(r"[a-zA-Z]{2,3}(-[a-zA-Z0-9]{1,8}){0,4}", fullmatch=True),
     country=st.none() | st.text(max_size=4),
 )
@@ -262,7 +262,7 @@ LOCALES = st.lists(
 
 
 @settings(deadline=None)
-@given(action=st.sampled_from(ACTIONS), locale=LOCALES, template=st.none() | st.sampled_from(sorted(TEMPLATES)))
+@given(action=st.sampled_from(list(Action)), locale=LOCALES, template=st.none() | st.sampled_from(sorted(TEMPLATES)))
 def test_the_one_tag_that_is_kept_is_short_and_chooses_the_same_text(action, locale, template):
     custom = TEMPLATES[template] if template else None
     try:

@@ -6,8 +6,8 @@ from itertools import product
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.texts import (
-    ACTIONS,
     PAGE_LANGUAGES,
     Body,
     default_text,
@@ -103,7 +103,7 @@ SCRIPTS = {
 RIGHT_TO_LEFT = ("ar", "fa", "he")
 
 EVERY_TEXT = [
-    *((action, language, False) for action in ACTIONS for language in languages(action)),
+    *((action, language, False) for action in list(Action) for language in languages(action)),
     *(("reply", language, True) for language in languages("reply")),
 ]
 
@@ -204,7 +204,7 @@ def test_mixed_letters_and_digits_have_a_line_of_their_own_from_right_to_left(ac
 
 @pytest.mark.parametrize(("language", "charset"), [("zh-Hans", "gb2312"), ("zh-Hant", "big5"), ("ja", "shift_jis")])
 def test_han_characters_are_those_of_the_language(language, charset):
-    for action in ACTIONS:
+    for action in list(Action):
         default_text(action, language).encode(charset)
     page = page_texts(language, "")
     for text in (page.title, page.asks, page.button, page.otherwise, page.success, page.failure):

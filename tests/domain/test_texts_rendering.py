@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.domain.texts import ACTIONS, Body, Content, languages, parse_templates, render
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.texts import Body, Content, languages, parse_templates, render
 
 TEMPLATES = parse_templates(
     """{
@@ -135,7 +136,7 @@ ANY_TEXT = st.text(st.characters(exclude_categories=()), max_size=40)
 @settings(deadline=None)
 @given(data=st.data())
 def test_no_value_raises(data):
-    action = data.draw(st.sampled_from(ACTIONS))
+    action = data.draw(st.sampled_from(list(Action)))
     secret = data.draw(st.none() | ANY_TEXT)
     domain = data.draw(st.none() | st.just("example.com"))
     rendered = render(
@@ -150,5 +151,5 @@ def test_no_value_raises(data):
         app_hash=data.draw(st.none() | ANY_TEXT),
         template=data.draw(st.none() | st.sampled_from(list(TEMPLATES.values()))),
     )
-    if isinstance(rendered, Body) and domain and secret and action != "link":
+    if isinstance(rendered, Body) and domain and secret and action.traits.autofill:
         assert rendered.text.endswith(f"\n@example.com #{secret}")

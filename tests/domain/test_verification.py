@@ -4,16 +4,9 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from otp_feedback.domain.secret import Mac
-from otp_feedback.domain.verification import (
-    Action,
-    Feedback,
-    Message,
-    Proof,
-    State,
-    Status,
-    Verification,
-)
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.keys import Mac
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Status, Verification
 
 NOW = 1_760_000_000_000
 

@@ -45,6 +45,14 @@ class Document:
         validator = OAS31Validator(rooted, format_checker=oas31_format_checker)
         return [f"{error.json_path}: {error.message}" for error in validator.iter_errors(value)]
 
+    def problems(self, method: str, path: str) -> set[str]:
+        """The names of the problems that the document has for a route."""
+        found: set[str] = set()
+        for response in self.operations()[method, path]["responses"].values():
+            content = self.resolve(response).get("content", {}).get("application/problem+json")
+            found |= self._problem_names(content["schema"]) if content else set()
+        return found
+
     def assert_describes(self, method: str, path: str, answer: Mapping[str, Any]) -> None:
         """Check that a function's answer is one that the document has for the route."""
         responses = self.operations()[method, path]["responses"]
@@ -72,6 +80,11 @@ class Document:
         assert not self.violations(content[media_type]["schema"], value)
         if media_type.endswith("json"):
             assert set(value) <= self._known_members(content[media_type]["schema"])
+
+    def _problem_names(self, schema: dict[str, Any]) -> set[str]:
+        schema = self.resolve(schema)
+        names = {schema["properties"]["type"]["const"].rpartition(":")[2]} if "properties" in schema else set()
+        return names.union(*(self._problem_names(each) for each in schema.get("oneOf", [])))
 
     def _known_members(self, schema: dict[str, Any]) -> set[str]:
         """What the document names, so that nothing is answered which it does not."""

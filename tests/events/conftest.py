@@ -1,44 +1,40 @@
-"""Stacks that know the fixtures' address, and what stands in them."""
+"""Stacks that know the address which the events are signed for, and what stands in them."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 
 import msgspec
 import pytest
 
-from local.fixtures.files import fixtures
-from local.fixtures.model import Fixture
-from local.fixtures.payloads import BASE_URL
-from local.fixtures.records import Laptop, Seeder
 from local.invoke import NEVER
 from local.stack import Stack
-from otp_feedback.adapters.api import VerificationView
+from local.stage import BASE_URL, SETTINGS, Laptop, Stage, Standing
 from otp_feedback.adapters.clock import now_ms
-from otp_feedback.adapters.dynamodb import DynamoDBStore
+from otp_feedback.adapters.web.wire import VerificationView
 
 
-class Stage:
-    """A stack that holds what some fixtures refer to, and nothing else."""
+class Scene:
+    """A stack on which an event is played, and nothing else."""
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        laptop = Laptop(stack.aws_url, stack.table_name, stack.twilio_url)
-        self._client = laptop.dynamodb()
-        self._store = DynamoDBStore(self._client, stack.table_name)
-        self._seeder = Seeder(laptop)
+        self.stage = Stage(Laptop(stack.aws_url, stack.table_name, stack.twilio_url))
         self._requests = 0
 
     def close(self) -> None:
         """Close the connections."""
-        self._seeder.close()
-        self._client.close()
+        self.stage.close()
 
-    def prepare(self, chosen: Iterable[Fixture]) -> None:
-        """Clear the stage and put on it what these fixtures refer to."""
+    def prepare(self, standing: tuple[Standing, ...]) -> None:
+        """Clear the stack, and put there what is to stand there."""
         self.stack.aws.empty(self.stack.table_name)
         self.stack.twilio.clear()
-        self._seeder.seed(chosen)
+        self.stage.put(standing)
+        self.begin()
+
+    def begin(self) -> None:
+        """Count the messages from here on."""
         self._requests = len(self.stack.twilio.requests())
 
     def items(self) -> list[dict[str, Any]]:
@@ -46,7 +42,7 @@ class Stage:
         return self.stack.aws.items(self.stack.table_name)
 
     def messages_asked_for(self) -> int:
-        """How many messages Twilio was asked for since the stage was set."""
+        """How many messages Twilio was asked for since then."""
         return sum(
             request["method"] == "POST" and request["path"].endswith("/Messages.json")
             for request in self.stack.twilio.requests()[self._requests :]
@@ -54,7 +50,7 @@ class Stage:
 
     def shown(self, verification_id: str) -> dict[str, Any]:
         """What `GET` shows of a verification."""
-        verification = self._store.read(verification_id)
+        verification = self.stage.store.read(verification_id)
         assert verification is not None
         view: dict[str, Any] = msgspec.to_builtins(VerificationView.of(verification, now_ms()))
         return view
@@ -64,42 +60,42 @@ class Stage:
         return {message.sid for message in self.stack.twilio.account.outbound() if message.outcome == "confirmed"}
 
 
-class Stages(Protocol):
-    """The stage with the laptop's settings, or with those that fixtures choose."""
+class Scenes(Protocol):
+    """The stack with the laptop's settings, or with all that events ask for."""
 
-    def __call__(self, *, chosen: bool) -> Stage: ...
+    def __call__(self, *, chosen: bool) -> Scene: ...
 
 
 @contextmanager
-def _stage(settings: dict[str, str]) -> Iterator[Stage]:
+def _scene(settings: Mapping[str, str]) -> Iterator[Scene]:
     with Stack(period_s=None, delays=NEVER, settings={"OTP_PUBLIC_BASE_URL": BASE_URL, **settings}) as stack:
-        stage = Stage(stack)
+        scene = Scene(stack)
         try:
-            yield stage
+            yield scene
         finally:
-            stage.close()
+            scene.close()
 
 
 @pytest.fixture(scope="session")
-def plain_stage() -> Iterator[Stage]:
+def plain_scene() -> Iterator[Scene]:
     """The laptop's settings."""
-    with _stage({}) as stage:
-        yield stage
+    with _scene({}) as scene:
+        yield scene
 
 
 @pytest.fixture(scope="session")
-def chosen_stage() -> Iterator[Stage]:
-    """All settings that fixtures ask for at once."""
-    with _stage({name: value for fixture in fixtures() for name, value in fixture.settings.items()}) as stage:
-        yield stage
+def chosen_scene() -> Iterator[Scene]:
+    """All settings that events ask for at once."""
+    with _scene({name: value for settings in SETTINGS.values() for name, value in settings.items()}) as scene:
+        yield scene
 
 
 @pytest.fixture
-def stages(request: pytest.FixtureRequest) -> Stages:
+def scenes(request: pytest.FixtureRequest) -> Scenes:
     """Starts the one or the other when it is first asked for."""
 
-    def get(*, chosen: bool) -> Stage:
-        stage: Stage = request.getfixturevalue("chosen_stage" if chosen else "plain_stage")
-        return stage
+    def get(*, chosen: bool) -> Scene:
+        scene: Scene = request.getfixturevalue("chosen_scene" if chosen else "plain_scene")
+        return scene
 
     return get

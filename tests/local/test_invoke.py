@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from local import invoke, sam
-from local.fixtures.files import fixtures
 from local.functions import ROOT
 from local.stack import Stack
+from local.stage import SETTINGS, verification_id
 from tests.local.test_sam import program
 
-FIXTURES = {fixture.scene.file: fixture for fixture in fixtures()}
-CHECK = "confirm_action.check-right.json"
+CHECK = "check-right-confirmed.json"
 TELLS = f"""#!{sys.executable}
 import json, os, sys
 from pathlib import Path
@@ -47,15 +46,14 @@ def told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def invoked(capsys: pytest.CaptureFixture[str], event: str, *options: str, **variables: str) -> Any:
     """What SAM CLI was told: its command, its options, the function's variables, the keys in the table."""
-    function = {"confirm_action": "ConfirmActionFunction", "send_otp": "SendOtpFunction"}[event.partition(".")[0]]
     environ = {"PATH": os.environ["PATH"], **variables}
-    assert invoke.invoke(function, f"events/{event}", options, environ) == 3
+    assert invoke.invoke("ConfirmActionFunction", f"events/{event}", options, environ) == 3
     answer = capsys.readouterr().out
     assert answer.endswith("\n")
     return json.loads(answer)
 
 
-def test_a_stack_is_brought_up_with_what_the_fixture_refers_to(capsys: pytest.CaptureFixture[str], told: Path):
+def test_a_stack_is_brought_up_with_what_the_event_refers_to(capsys: pytest.CaptureFixture[str], told: Path):
     command, options, variables, keys = invoked(
         capsys, CHECK, "--memory", "1", AWS_PROFILE="mine", HTTPS_PROXY="http://proxy.example"
     )
@@ -63,24 +61,24 @@ def test_a_stack_is_brought_up_with_what_the_fixture_refers_to(capsys: pytest.Ca
     assert options["--event"] == str(ROOT / "events" / CHECK)
     assert options["--parameter-overrides"] == f"Architecture={sam.ARCHITECTURE}"
     assert options["--memory"] == "1"
-    assert f"V#{FIXTURES[CHECK].scene.verification_id()}" in keys
+    assert f"V#{verification_id(1)}" in keys
     assert variables["OTP_PUBLIC_BASE_URL"] != "http://127.0.0.1:8080"
     built = json.loads(told.read_text())
     assert "AWS_PROFILE" not in built
     assert built["HTTPS_PROXY"] == "http://proxy.example", "the build loads libraries"
 
 
-def test_a_fixture_gets_the_settings_that_it_needs(capsys: pytest.CaptureFixture[str]):
-    event = "confirm_action.link-tap-on.json"
-    _, _, variables, _ = invoked(capsys, event, OTP_MAX_ATTEMPTS="2", OTP_SUCCESS_URL="https://example.net")
+def test_an_event_gets_the_settings_that_it_needs(capsys: pytest.CaptureFixture[str]):
+    event = "tap-goes-on-to-success-url"
+    _, _, variables, _ = invoked(capsys, f"{event}.json", OTP_MAX_ATTEMPTS="2", OTP_SUCCESS_URL="https://example.net")
     assert variables["OTP_MAX_ATTEMPTS"] == "2"
-    assert variables["OTP_SUCCESS_URL"] == FIXTURES[event].settings["OTP_SUCCESS_URL"] != "https://example.net"
-    _, _, variables, _ = invoked(capsys, "confirm_action.reply.json")
+    assert variables["OTP_SUCCESS_URL"] == SETTINGS[event]["OTP_SUCCESS_URL"] != "https://example.net"
+    _, _, variables, _ = invoked(capsys, "message-confirmed.json")
     assert variables["OTP_PUBLIC_BASE_URL"] == "http://127.0.0.1:8080", "which its signature covers"
 
 
 def test_a_file_of_ones_own_is_an_event_as_well(capsys: pytest.CaptureFixture[str], tmp_path: Path):
-    event = tmp_path / "send_otp.start-again.json"
+    event = tmp_path / CHECK
     event.write_text("{}")
     assert invoke.invoke("SendOtpFunction", str(event), [], os.environ) == 3
     _, options, _, keys = json.loads(capsys.readouterr().out)
@@ -92,17 +90,17 @@ def test_the_stack_of_make_dev_is_used_where_it_runs(capsys: pytest.CaptureFixtu
     with sam.left_for_sam(stack, sam.VARIABLES):
         _, _, variables, keys = invoked(capsys, CHECK)
     assert variables == {**stack.variables, "OTP_UNSIGNED_CALLERS": ""}
-    assert f"V#{FIXTURES[CHECK].scene.verification_id()}" in keys
+    assert f"V#{verification_id(1)}" in keys
     stack.aws.empty(stack.table_name)
 
 
 @pytest.mark.parametrize(
     ("function", "event", "message"),
     [
-        ("", "events/send_otp.start-code.json", r"^FUNCTION is missing: one of SendOtpFunction, StartDirectly"),
-        ("SendOtp", "events/send_otp.start-code.json", r"^FUNCTION=SendOtp is none of SendOtpFunction, StartDirectly"),
+        ("", "events/start-code-accepted.json", r"^FUNCTION is missing: one of SendOtpFunction, StartDirectly"),
+        ("SendOtp", "events/start-code-accepted.json", r"^FUNCTION=SendOtp is none of SendOtpFunction, StartDirectly"),
         ("SendOtpFunction", "", r"^EVENT is missing.*events/README\.md"),
-        ("SendOtpFunction", "events/send_otp.start.json", r"^EVENT=events/send_otp\.start\.json is no file"),
+        ("SendOtpFunction", "events/start.json", r"^EVENT=events/start\.json is no file"),
     ],
 )
 def test_what_is_missing_or_unknown_is_named_before_anything_is_built(

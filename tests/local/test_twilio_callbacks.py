@@ -44,7 +44,7 @@ def test_a_messaging_service_tells_its_sender_with_the_first_callback(twilio: Tw
     assert callbacks[0].form["MessagingServiceSid"] == SERVICE
 
 
-@pytest.mark.parametrize("to", ["+15005550001", "+15005559999", "whatsapp:+15005550001"])
+@pytest.mark.parametrize("to", ["+15005550000", "+15005559999", "whatsapp:+15005550001"])
 def test_only_the_reserved_range_is_undeliverable(twilio: Twilio, receiver: Receiver, to: str):
     sender = "whatsapp:+14155550100" if to.startswith("whatsapp") else "+14155550100"
     twilio.created(To=to, From=sender, StatusCallback=f"{receiver.url}{TARGET}")

@@ -14,7 +14,8 @@ import httpx
 
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
 from local.stack import Stack
-from otp_feedback.domain.secret import Secret, link_id, parse_link_id
+from otp_feedback.domain.links import link_id, parse_link_id
+from otp_feedback.domain.secret import Secret
 
 PROBLEM = "application/problem+json"
 SENDER = "+14155550100"

@@ -10,17 +10,17 @@ import boto3
 import pytest
 
 from local.aws import ACCOUNT_SID
-from local.fixtures.payloads import CALLER, iam
 from local.functions import ROOT, FunctionError
 from local.stack import LAPTOP
 from local.template import Route, Template
 from local.webhooks import signature
-from otp_feedback.domain.secret import encode_id
+from otp_feedback.domain.ids import encode_id
 from tests.events.conformance import Document
 from tests.loop.conftest import Running
 from tests.loop.driver import Loop, fresh_number, problem_of
 
 KEY = "execution-17"
+IAM = {"iam": {"userId": "AROAEXAMPLEROLEID0001:checkout"}}
 SENDING = "/verifications"
 CONFIRM = "/verifications/{verification_id}/confirm"
 ROUTES = Template(ROOT / "template.yaml", LAPTOP).routes()
@@ -150,7 +150,7 @@ def posed(route: str, path: str, body: Mapping[str, Any], **context: Any) -> dic
 
 def test_neither_entrance_takes_the_others_events(loop: Loop):
     start = {"to": fresh_number(), "action": "code"}
-    authorised = posed(f"POST {SENDING}", SENDING, start, authorizer=iam())
+    authorised = posed(f"POST {SENDING}", SENDING, start, authorizer=IAM)
     with loop.unchanged():
         for for_the_api in (authorised, {**start, "requestContext": {}}, {**start, "requestContext": None}):
             refused = loop.stack.invoke("start_directly", for_the_api)
@@ -176,7 +176,7 @@ def own_address(loop: Loop) -> str:
 
 def test_links_and_callbacks_name_the_stacks_own_host_read_once(unfixed: Loop):
     over_http, directly = fresh_number(), fresh_number()
-    event = posed(f"POST {SENDING}", SENDING, {"to": over_http, "action": "link"}, authorizer=iam())
+    event = posed(f"POST {SENDING}", SENDING, {"to": over_http, "action": "link"}, authorizer=IAM)
     with unfixed.watching() as calls:
         assert unfixed.stack.invoke("send_otp", event)["statusCode"] == 202
         assert unfixed.start(fresh_number(), "link").status_code == 202
@@ -246,6 +246,6 @@ def test_a_function_asks_for_a_caller_wherever_the_template_does(loop: Loop, rou
 def test_with_one_they_do(loop: Loop):
     started = loop.started("caller", secret="M4K8WZ")
     path = CONFIRM.replace("{verification_id}", started.verification_id)
-    event = posed(f"POST {CONFIRM}", path, {}, authorizer=iam(CALLER))
+    event = posed(f"POST {CONFIRM}", path, {}, authorizer=IAM)
     event["pathParameters"] = {"verification_id": started.verification_id}
     assert loop.stack.invoke("confirm_action", event)["statusCode"] == 200

@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.domain.secret import Secret, encode_id, link_id
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.links import link_id
+from otp_feedback.domain.secret import Secret
 from tests.loop.driver import Loop, forged_link_id, problem_of
 
 USER_AGENTS = (

@@ -10,12 +10,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
-from local.fixtures.files import EVENTS
-from local.fixtures.payloads import BASE_URL
 from local.functions import ROOT
 from local.stack import LAPTOP
+from local.stage import BASE_URL, EVENTS
 from local.template import Template
-from otp_feedback.adapters import aws
+from otp_feedback.adapters.aws import clients
 from tests.loop.driver import SENDER, Loop
 from tests.loop.test_reply import EMPTY, REJECTED, status
 
@@ -83,7 +82,7 @@ class Waiting:
         return round(28_000 - self.now * 1000)
 
 
-def answered(monkeypatch: pytest.MonkeyPatch, fixture: str, error: Exception) -> tuple[dict[str, Any], Waiting, Dead]:
+def answered(monkeypatch: pytest.MonkeyPatch, stem: str, error: Exception) -> tuple[dict[str, Any], Waiting, Dead]:
     """What the function answers to an event while DynamoDB fails in one way."""
     settings = Template(ROOT / "template.yaml", LAPTOP).functions({})["confirm_action"].environment
     settings = {**settings, "OTP_PUBLIC_BASE_URL": BASE_URL, "OTP_TWILIO_BASE_URL": "http://127.0.0.1:1"}
@@ -91,14 +90,14 @@ def answered(monkeypatch: pytest.MonkeyPatch, fixture: str, error: Exception) ->
         monkeypatch.setenv(name, value)
     lambda_context = Waiting()
     dead = Dead(error, lambda_context.seconds)
-    monkeypatch.setattr(aws, "client", lambda *_: dead)
+    monkeypatch.setattr(clients, "client", lambda *_: dead)
     spec = importlib.util.spec_from_file_location("outage_app", ROOT / "functions/confirm_action/app.py")
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     handler = module.make_handler(settings, seconds=lambda_context.seconds, sleep=lambda_context.sleep)
-    event = json.loads((EVENTS / f"confirm_action.{fixture}.json").read_text())
+    event = json.loads((EVENTS / f"{stem}.json").read_text())
     return handler(event, lambda_context), lambda_context, dead
 
 
@@ -106,13 +105,13 @@ THROTTLED = ClientError({"Error": {"Code": "ThrottlingException"}}, "GetItem")
 FAULT = ClientError({"Error": {"Code": "AccessDeniedException"}}, "GetItem")
 
 
-@pytest.mark.parametrize(("fixture", "answer"), [("reply", 503), ("call", 200)])
+@pytest.mark.parametrize(("kind", "answer"), [("message", 503), ("call", 200)])
 def test_in_a_long_outage_a_call_is_rejected_and_a_message_comes_again(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fixture: str, answer: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, answer: int
 ):
-    response, waited, dead = answered(monkeypatch, fixture, THROTTLED)
+    response, waited, dead = answered(monkeypatch, f"{kind}-confirmed", THROTTLED)
     assert response["statusCode"] == answer
-    assert (response["body"] == REJECTED) == (fixture == "call")
+    assert (response["body"] == REJECTED) == (kind == "call")
     assert 11 <= waited.now < 12
     assert len(dead.called_at) > 10
     assert '"Unavailable":[1.0]' in capsys.readouterr().out
@@ -120,21 +119,21 @@ def test_in_a_long_outage_a_call_is_rejected_and_a_message_comes_again(
 
 def test_in_a_long_outage_calls_are_made_almost_to_its_end(monkeypatch: pytest.MonkeyPatch):
     """A call may take 3 s, and 14.5 are to suffice for the answer."""
-    _, _, dead = answered(monkeypatch, "call", THROTTLED)
+    _, _, dead = answered(monkeypatch, "call-confirmed", THROTTLED)
     assert 10 <= dead.called_at[-1] <= 11.5
 
 
-@pytest.mark.parametrize(("fixture", "answer"), [("reply", 503), ("call", 200)])
+@pytest.mark.parametrize(("kind", "answer"), [("message", 503), ("call", 200)])
 def test_a_fault_rejects_a_call_and_is_counted(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], fixture: str, answer: int
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], kind: str, answer: int
 ):
-    response, waited, dead = answered(monkeypatch, fixture, FAULT)
+    response, waited, dead = answered(monkeypatch, f"{kind}-confirmed", FAULT)
     assert response["statusCode"] == answer
-    assert (response["body"] == REJECTED) == (fixture == "call")
+    assert (response["body"] == REJECTED) == (kind == "call")
     assert dead.called_at == [waited.now] == [0]
     assert '"Fault":[1.0]' in capsys.readouterr().out
 
 
 def test_a_forged_call_is_refused_as_ever(monkeypatch: pytest.MonkeyPatch):
-    response, _, dead = answered(monkeypatch, "call-forged", THROTTLED)
+    response, _, dead = answered(monkeypatch, "call-forged-refused", THROTTLED)
     assert (response["statusCode"], dead.called_at) == (403, [])

@@ -16,17 +16,17 @@ from aws_lambda_powertools import Logger
 from local.aws import ROOT
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.journal import RequestJournal
-from otp_feedback.adapters.twilio import TwilioClient, TwilioCredentials
-from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.request_log import RequestJournal
+from otp_feedback.adapters.twilio.client import TwilioClient, TwilioCredentials
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, State
-from otp_feedback.usecases.confirm import Inbound, check
-from otp_feedback.usecases.report import Reporting
+from otp_feedback.usecases.confirm import check
 from tests.loop.conftest import TIMEOUT_MS
 from tests.loop.driver import SENDER, Loop, Started, problem_of
+from tests.service import service_on
 
 FOLDER = Path(__file__).parents[2]
 
@@ -238,9 +238,8 @@ def test_a_fault_of_ours_in_the_inline_report_leaves_it_confirmed_and_due(
     with closing(dynamodb), closing(TwilioClient(faulty_credentials, loop.stack.twilio_url)) as twilio:
         store = DynamoDBStore(dynamodb, loop.stack.table_name)
         policy = Policy("Acme", SENDER)
-        reporting = Reporting(store, twilio, loop.stack.clock.now_ms, lambda: 0.5, policy, CircuitBreaker())
-        inbound = Inbound(reporting, FixedVault(), os.urandom)
-        confirmed = check(inbound, started.verification_id, Secret(loop.code(started.to)), journal)
+        service = service_on(store, twilio, FixedVault(), loop.stack.clock.now_ms, policy)
+        confirmed = check(service, started.verification_id, Secret(loop.code(started.to)), journal)
     assert (confirmed.state, confirmed.messages[1].feedback) == (State.CONFIRMED, Feedback.DUE)
     journal.write()
     assert '"Fault":[1.0]' in capsys.readouterr().out

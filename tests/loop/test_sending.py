@@ -5,8 +5,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from otp_feedback.adapters.records import sends_key
-from otp_feedback.domain.limits import HOUR_MS
+from otp_feedback.adapters.aws.items import sends_key
+from otp_feedback.domain.recipient import HOUR_MS
 from tests.loop.conftest import CAP
 from tests.loop.driver import SENDER, Loop, fresh_number, problem_of
 

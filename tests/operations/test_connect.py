@@ -16,7 +16,7 @@ from operations.connect import Wishes, connect
 from operations.errors import OperationError
 from operations.stack import DeployedStack
 from operations.twilio import Addresses
-from otp_feedback.adapters.vault import parse_secret
+from otp_feedback.adapters.aws.secret import parse_secret
 from tests.operations.account import KEY, KEY_SECRET, OTHER_TOKEN, SERVICE, SID, TOKEN, TwilioAccount, number_sid
 from tests.operations.conftest import ROOT, SENDER, Deployed
 from tests.operations.terminals import Scripted

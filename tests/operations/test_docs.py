@@ -143,7 +143,7 @@ def test_the_page_on_the_first_deployment_names_what_there_is():
 def test_every_kind_of_record_is_told_of():
     keys = set(
         re.findall(
-            r'return f?"([A-Z]#)', (PROJECT / "layers/otp_feedback/otp_feedback/adapters/records.py").read_text()
+            r'return f?"([A-Z]#)', (PROJECT / "layers/otp_feedback/otp_feedback/adapters/aws/items.py").read_text()
         )
     )
     assert keys

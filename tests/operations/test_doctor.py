@@ -19,7 +19,7 @@ from operations.errors import OperationError
 from operations.findings import Level, noted, passed
 from operations.stack import DeployedStack
 from operations.twilio import Addresses, Login
-from otp_feedback.adapters.records import typed
+from otp_feedback.adapters.aws.items import typed
 from tests.operations.account import SERVICE, number_sid
 from tests.operations.laptop import NAME, SENDER, set_alarm
 from tests.operations.terminals import Scripted

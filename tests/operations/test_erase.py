@@ -8,7 +8,7 @@ from operations.erase import erase
 from operations.errors import OperationError
 from operations.number import read_number
 from operations.secret import keys_of, read_secret
-from otp_feedback.adapters.records import recipient_key
+from otp_feedback.adapters.aws.items import recipient_key
 from tests.loop.driver import fresh_number
 from tests.operations.laptop import NAME
 from tests.operations.terminals import Scripted

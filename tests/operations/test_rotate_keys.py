@@ -9,8 +9,9 @@ import pytest
 from operations.__main__ import main
 from operations.errors import OperationError
 from operations.rotate_keys import drop_previous_token, remove_old_keys, rotate_auth_token, rotate_mac_key, superseded
-from otp_feedback.adapters.vault import parse_secret
-from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.adapters.aws.secret import parse_secret
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.secret import Secret
 from tests.operations.account import KEY, KEY_SECRET, OTHER_TOKEN, SID, TOKEN
 from tests.operations.conftest import ROOT
 from tests.operations.terminals import Scripted

@@ -5,12 +5,11 @@ import pytest
 from operations.__main__ import main
 from operations.errors import OperationError
 from operations.unlock import unlock
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.domain.limits import Limits
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import parse_number
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.recipient import Limits
 from otp_feedback.usecases.ports import Refused
-from otp_feedback.usecases.sending import recipient_id
 from tests.operations.conftest import ROOT
 from tests.operations.terminals import Scripted
 
@@ -31,7 +30,7 @@ def store(deployed):
 
 @pytest.fixture
 def recipient():
-    return recipient_id(Keys.derive(ROOT), NUMBER)
+    return Keys.derive(ROOT).recipient(NUMBER)
 
 
 def run(deployed, terminal, now=NOW):
@@ -55,7 +54,7 @@ def test_a_blocked_number_can_be_sent_messages_again(deployed, store, recipient)
 )
 def test_a_subscriber_with_two_forms_is_unlocked_under_either(deployed, store, blocked, asked):
     for sent, unlocked in ((blocked, asked), (asked, blocked)):
-        recipient = recipient_id(Keys.derive(ROOT), sent)
+        recipient = Keys.derive(ROOT).recipient(sent)
         store.add_failure(recipient)
         arguments = (deployed.dynamodb, deployed.secrets, deployed.stack, parse_number(unlocked), Scripted(), NOW)
         assert unlock(*arguments) == 0
@@ -94,7 +93,7 @@ def test_what_is_no_number_in_e164_is_refused(deployed, capsys, number):
     ("kept", "typed"), [("+4915112345678", "+49015112345678"), ("+525512345678", "+5215512345678")]
 )
 def test_a_number_is_taken_in_the_spelling_that_somebody_was_shown(deployed, store, capsys, kept, typed):
-    key = recipient_id(Keys.derive(ROOT), kept)
+    key = Keys.derive(ROOT).recipient(kept)
     store.add_failure(key)
     assert main(["unlock", "--stack", deployed.stack.name, "--number", typed]) == 0
     assert store.read_recipient(key).failures == 0

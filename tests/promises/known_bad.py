@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, override
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import (
+from otp_feedback.adapters.aws.items import (
     Item,
     read_recipient,
     read_verification,
@@ -17,33 +16,36 @@ from otp_feedback.adapters.records import (
     verification_item,
     verification_key,
 )
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Way, canonical_forms, confirmed_by
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
-from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.secret import Secret, parse_link_id
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.recipient import DAY_MS, Recipient
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, Proof, State, Verification
 from otp_feedback.usecases import confirm as real_confirm
-from otp_feedback.usecases import deliver as real_deliver
+from otp_feedback.usecases import delivery_status as real_deliver
+from otp_feedback.usecases import outbox as real_outbox
 from otp_feedback.usecases import report as real_report
 from otp_feedback.usecases import start as real_start
-from otp_feedback.usecases.confirm import CHECKED, Inbound
-from otp_feedback.usecases.deliver import StatusCallback
+from otp_feedback.usecases.delivery_status import StatusCallback
 from otp_feedback.usecases.ports import (
     Clock,
     Confirming,
     CreateOutcome,
     Journal,
     OutgoingMessage,
-    Recipient,
     Refused,
     SendUnknown,
-    Store,
+    Service,
     Twilio,
+    Verifications,
 )
-from otp_feedback.usecases.report import Reporting
-from otp_feedback.usecases.sending import Outbound, Sent, recipient_id
-from otp_feedback.usecases.start import Origin, StartRequest
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest
+
+CHECKED = confirmed_by(Way.CHECK)
 
 Written = Verification | Refused[Verification]
 
@@ -219,8 +221,10 @@ class DueAtOnce(DynamoDBStore):
     """A confirmation's report is due at once: the schedule makes it while the request does."""
 
     @override
-    def confirm(self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str) -> Written:
-        return super().confirm(verification_id, confirming, now, now, writer)
+    def confirm(
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
+    ) -> Written:
+        return super().confirm(verification_id, confirming, now, now, request_token)
 
 
 class InboundNotBound(DynamoDBStore):
@@ -231,76 +235,78 @@ class InboundNotBound(DynamoDBStore):
         return verification_id, number
 
 
-def compare_then_count(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+def compare_then_count(service: Service, verification_id: str, guess: Secret, journal: Journal) -> Verification:
     """Wrong guesses are counted once they are known to be wrong: two hundred at once are all compared first."""
-    store, keys = inbound.reporting.store, inbound.vault.keys()
-    verification = store.read(verification_id)
+    keys = service.vault.keys()
+    verification = service.verifications.read(verification_id)
     if verification is None:
         raise UnknownVerification
     if keys.matching(verification_id, verification.macs, guess):
-        return real_confirm.check(inbound, verification_id, guess, journal)
-    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_writer())
-    store.add_failure(recipient_id(keys, verification.to))
+        return real_confirm.check(service, verification_id, guess, journal)
+    service.verifications.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, service.new_request_token())
+    service.budgets.add_failure(keys.recipient(verification.to))
     raise WrongSecret(verification.attempts_left - 1)
 
 
-def every_form_compared(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+def every_form_compared(service: Service, verification_id: str, guess: Secret, journal: Journal) -> Verification:
     """What was entered is tried in each of its forms: several guesses for one attempt."""
-    keys, verification = inbound.vault.keys(), inbound.reporting.store.read(verification_id)
+    keys, verification = service.vault.keys(), service.verifications.read(verification_id)
     macs = verification.macs if verification is not None else {}
     for form in canonical_forms(guess, CHECKED).values():
         keys.matching(verification_id, macs, form)
-    return real_confirm.check(inbound, verification_id, guess, journal)
+    return real_confirm.check(service, verification_id, guess, journal)
 
 
-def guess_in_the_condition(inbound: Inbound, verification_id: str, guess: Secret, _journal: Journal) -> Verification:
+def guess_in_the_condition(service: Service, verification_id: str, guess: Secret, _journal: Journal) -> Verification:
     """One write compares and confirms, a second one counts what failed: it looks atomic, and compares without limit."""
-    store, keys, now = inbound.reporting.store, inbound.vault.keys(), inbound.reporting.clock()
-    verification = store.read(verification_id)
+    keys, now = service.vault.keys(), service.clock()
+    verification = service.verifications.read(verification_id)
     if verification is None or not verification.attempts_left:
         raise UnknownVerification
     number = verification.latest.number
     confirming = Confirming(number, keys.mac(verification_id, number, guess), CHECKED, Proof.SECRET)
-    confirmed = store.confirm(verification_id, confirming, now, now + 30_000, inbound.new_writer())
+    confirmed = service.verifications.confirm(
+        verification_id, confirming, now, now + 30_000, service.new_request_token()
+    )
     if isinstance(confirmed, Verification):
         return confirmed
-    store.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, inbound.new_writer())
+    service.verifications.reserve_attempt(verification_id, CHECKED, real_confirm.ANYONE, service.new_request_token())
     raise Unavailable
 
 
-def failing_open(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+def failing_open(service: Service, verification_id: str, guess: Secret, journal: Journal) -> Verification:
     """Where the failure cannot be counted, the guess is answered all the same."""
     try:
-        return real_confirm.check(inbound, verification_id, guess, journal)
+        return real_confirm.check(service, verification_id, guess, journal)
     except Unavailable:
         raise WrongSecret(1) from None
 
 
-def report_then_confirm(inbound: Inbound, verification_id: str, guess: Secret, journal: Journal) -> Verification:
+def report_then_confirm(service: Service, verification_id: str, guess: Secret, journal: Journal) -> Verification:
     """Twilio hears of it before it is so."""
-    verification = inbound.reporting.store.read(verification_id)
-    for number in inbound.vault.keys().matching(verification_id, verification.macs, guess) if verification else ():
+    verification = service.verifications.read(verification_id)
+    for number in service.vault.keys().matching(verification_id, verification.macs, guess) if verification else ():
         sid = verification.messages[number].sid if verification else None
         if sid is not None:
-            inbound.reporting.twilio.post_feedback(sid, 1.0)
-    return real_confirm.check(inbound, verification_id, guess, journal)
+            service.twilio.post_feedback(sid, 1.0)
+    return real_confirm.check(service, verification_id, guess, journal)
 
 
-def links_compared_after_the_end(inbound: Inbound, link: str, journal: Journal) -> Verification:
+def links_compared_after_the_end(service: Service, link: str, journal: Journal) -> Verification:
     """Whatever has ended is compared with a link, with all of its messages, and no attempt is taken."""
     parsed = parse_link_id(link)
-    verification = inbound.reporting.store.read(parsed[0]) if parsed is not None else None
+    verification = service.verifications.read(parsed[0]) if parsed is not None else None
     if parsed is not None and verification is not None and verification.state is not State.PENDING:
-        if inbound.vault.keys().matching(verification.verification_id, verification.macs, parsed[1]):
+        if service.vault.keys().matching(verification.verification_id, verification.macs, parsed[1]):
             return verification
         raise UnknownVerification
-    return real_confirm.confirm_link(inbound, link, journal)
+    return real_confirm.confirm_link(service, link, journal)
 
 
 class _SendingFirst:
     """A store that writes a new record when its message was sent."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Verifications) -> None:
         self._store = store
         self._unwritten: list[tuple[Any, ...]] = []
 
@@ -316,10 +322,10 @@ class _SendingFirst:
         return self._store.advance_message(*arguments)
 
 
-def record_after_send(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+def record_after_send(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """The mapping from SID to user is kept once there is a SID: a crash leaves a code that nothing knows."""
-    later: Any = _SendingFirst(out.store)
-    return real_start.start(replace(out, store=later), request, origin, journal)
+    later: Any = _SendingFirst(service.verifications)
+    return real_start.start(replace(service, verifications=later), request, origin, journal)
 
 
 class _Insisting:
@@ -333,18 +339,18 @@ class _Insisting:
         return self._twilio.create_message(message, deadline_s) if isinstance(outcome, SendUnknown) else outcome
 
 
-def sent_again_after_silence(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+def sent_again_after_silence(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """What timed out is sent once more: two messages, twice the price, and the first one's code is dead."""
-    insisting: Any = _Insisting(out.twilio)
-    return real_start.start(replace(out, twilio=insisting), request, origin, journal)
+    insisting: Any = _Insisting(service.twilio)
+    return real_start.start(replace(service, twilio=insisting), request, origin, journal)
 
 
-def key_not_looked_up(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+def key_not_looked_up(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """The Idempotency-Key is accepted, and nothing follows from it."""
-    return real_start.start(out, request, replace(origin, idempotency_key=None), journal)
+    return real_start.start(service, request, replace(origin, idempotency_key=None), journal)
 
 
-def delivered_is_confirmed(store: Store, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
+def delivered_is_confirmed(store: Verifications, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
     """A delivered message counts as acted on: Twilio routes by reports that mean nothing."""
     real_deliver.track_delivery(store, clock, callback, journal)
     verification = store.read(callback.verification_id)
@@ -352,12 +358,12 @@ def delivered_is_confirmed(store: Store, clock: Clock, callback: StatusCallback,
         store.report_late(callback.verification_id, verification.messages[callback.number], clock())
 
 
-def given_up_without_sid(reporting: Reporting, keys: Any, run: Any, journal: Journal) -> int:
+def given_up_without_sid(service: Service, run: Any, journal: Journal) -> int:
     """A message whose SID is not there at the first try is given up."""
     for shard in range(16):
-        for due in reporting.store.due_reports(shard, reporting.clock(), 100):
-            verification = reporting.store.read(due.verification_id)
+        for due in service.outbox.due_reports(shard, service.clock(), 100):
+            verification = service.verifications.read(due.verification_id)
             for message in verification.messages.values() if verification is not None else ():
                 if verification is not None and message.feedback is Feedback.DUE and message.sid is None:
-                    real_report.settle(reporting, verification, message, Feedback.REJECTED)
-    return real_report.retry_due_reports(reporting, keys, run, journal)
+                    real_report.settle(service, verification, message, Feedback.REJECTED)
+    return real_outbox.retry_due_reports(service, run, journal)

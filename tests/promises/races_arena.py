@@ -7,17 +7,19 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import Problem
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Secret
-from otp_feedback.domain.verification import Action, Verification
-from otp_feedback.usecases.confirm import Inbound, check
+from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.verification import Verification
+from otp_feedback.usecases.confirm import check
+from otp_feedback.usecases.outbox import Run, retry_due_reports
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage
-from otp_feedback.usecases.report import Reporting, Run, retry_due_reports
-from otp_feedback.usecases.sending import Outbound, Sent, recipient_id
-from otp_feedback.usecases.start import Origin, StartRequest, start
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest, start
+from tests.service import service_on
 
 TABLE = "Verifications"
 POLICY = Policy(app_name="Acme", sender="+14155550100")
@@ -83,22 +85,18 @@ class Arena:
 
     def __post_init__(self) -> None:
         self.store = DynamoDBStore(self.client, TABLE)
-        self.outbound = Outbound(
-            self.store, self.twilio, self.vault, self.clock, secrets.token_bytes, lambda _: None, POLICY
-        )
-        self.reporting = Reporting(self.store, self.twilio, self.clock, lambda: 0.5, POLICY, CircuitBreaker())
-        self.inbound = Inbound(self.reporting, self.vault, secrets.token_bytes)
+        self.service = service_on(self.store, self.twilio, self.vault, self.clock, POLICY)
 
     def clock(self) -> int:
         return self.now
 
     def start(self, to: str) -> Sent | Problem:
         """Start a verification by code."""
-        return outcome(lambda: start(self.outbound, StartRequest(to, Action.CODE), ORIGIN, Silent()))
+        return outcome(lambda: start(self.service, StartRequest(to, Action.CODE), ORIGIN, Silent()))
 
     def check(self, verification_id: str, guess: Secret) -> Verification | Problem:
         """Guess."""
-        return outcome(lambda: check(self.inbound, verification_id, guess, Silent()))
+        return outcome(lambda: check(self.service, verification_id, guess, Silent()))
 
     def number(self) -> str:
         """A number that no other test of this process has."""
@@ -117,7 +115,7 @@ class Arena:
 
     def failures(self, to: str) -> int:
         """The recipient's consecutive failures."""
-        recipient = self.store.read_recipient(recipient_id(self.vault.keys(), to))
+        recipient = self.store.read_recipient(self.vault.keys().recipient(to))
         assert recipient is not None
         return recipient.failures
 
@@ -125,7 +123,7 @@ class Arena:
         """Run the outbox."""
         self.runs += 1
         run = Run(f"run {self.runs}", out_of_time, self.now + RUN_MS, one_by_one)
-        retry_due_reports(self.reporting, self.vault.keys, run, Silent())
+        retry_due_reports(self.service, run, Silent())
 
 
 def one_by_one(calls: Iterable[Callable[[], None]]) -> None:

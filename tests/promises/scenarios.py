@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from otp_feedback.domain.verification import Action
-from otp_feedback.usecases.deliver import StatusCallback
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.domain.actions import Action
+from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.send import Sent
 from tests.promises.world import TO, Operation, Process, Snapshot, World, with_message_interval
 
 MINUTE_MS = 60_000

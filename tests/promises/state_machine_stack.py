@@ -14,16 +14,20 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, ReadTimeoutError
 
-from otp_feedback.adapters.http import HttpRequest
-from otp_feedback.adapters.journal import RequestJournal, make_logger
-from otp_feedback.adapters.records import read_recipient, recipient_key
-from otp_feedback.adapters.webhook import STATUS, verified_webhook
+from otp_feedback.adapters.aws.items import read_recipient, recipient_key
+from otp_feedback.adapters.request_log import RequestJournal, make_logger
+from otp_feedback.adapters.web.request import HttpRequest
+from otp_feedback.adapters.web.webhooks import STATUS, verified_webhook
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import InvalidSignature
-from otp_feedback.domain.secret import Keys, Secret, encode_id, link_id
-from otp_feedback.domain.verification import Action, Proof
-from otp_feedback.usecases.deliver import StatusCallback
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import link_id
+from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.verification import Proof
+from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.send import Sent
 from tests.promises import state_machine_model as model
 from tests.promises.state_machine_model import LIFETIME_MS, Model
 from tests.promises.world import (

@@ -24,10 +24,11 @@ from local.functions import ROOT, FunctionError
 from local.stack import LAPTOP, Stack
 from local.template import Template
 from local.twilio_emulator import API_KEYS, Delays
+from otp_feedback.adapters.aws.secret import parse_secret
 from otp_feedback.adapters.settings import Settings
-from otp_feedback.adapters.vault import parse_secret
 from otp_feedback.domain.errors import ConfigurationError, InvalidRecipient, Problem
-from otp_feedback.domain.secret import encode_id, parse_link_id
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.links import parse_link_id
 from tests.loop.driver import PROBLEM, SENDER, Loop
 from tests.loop.table import stack_in_memory
 from tests.promises.canaries_detector import Detector, encodings, spacings

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from otp_feedback.domain.verification import Action, State, Status
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import State, Status
 from tests.promises.engine import Kill, Watch, calls_of, fingerprint
 from tests.promises.scenarios import SITUATIONS, Situation, situated
 from tests.promises.world import RUN_MS, Operation, Process, World, check_promises, check_settled

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from otp_feedback.domain.secret import Keys
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.verification import State
 from tests.promises.engine import Participant, calls_of, explore
 from tests.promises.scenarios import SITUATIONS, Situation

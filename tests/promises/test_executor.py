@@ -1,6 +1,6 @@
 """The in-memory DynamoDB that the other proofs stand on does what moto does, with whatever the store can send.
 
-How: each method of the `Store` port is called with drawn arguments on drawn items; a client in between sends each
+How: each method of the store's ports is called with drawn arguments on drawn items; a client in between sends each
 request to both engines and compares answer, error and the item that is left. The methods are read off the port, and
 each must have been seen to succeed and, where it has a condition, to fail, so that no new expression stays unseen.
 What AWS refuses is listed by hand. 8 examples of up to three calls for each method; 200 with `-m heavy`.
@@ -19,20 +19,35 @@ from botocore.exceptions import ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import lease_key, outbox_shard, outcomes_key, typed, verification_item
+from otp_feedback.adapters.aws.items import lease_key, outbox_shard, outcomes_key, typed, verification_item
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows
-from otp_feedback.domain.secret import Mac, encode_id
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
-from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Store
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.keys import Mac
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Verification
+from otp_feedback.usecases.ports import (
+    Budgets,
+    Confirming,
+    DueReport,
+    Expectation,
+    InboundBindings,
+    Outbox,
+    Verifications,
+)
 from tests.promises.executor import Executor
 from tests.promises.races_arena import TABLE
 from tests.promises.races_engines import moto
 
 NOW = 1_760_000_000_000
-WRITER, OTHER_WRITER = "writer", "another writer"
-METHODS = sorted(name for name, member in vars(Store).items() if callable(member) and not name.startswith("_"))
+TOKEN, OTHER_TOKEN = "token", "another-token"
+METHODS = sorted(
+    name
+    for port in (Budgets, InboundBindings, Outbox, Verifications)
+    for name, member in vars(port).items()
+    if callable(member) and not name.startswith("_")
+)
 EXAMPLES = [8, pytest.param(200, marks=pytest.mark.heavy)]
 UNCONDITIONAL = {
     "add_failure",
@@ -40,7 +55,6 @@ UNCONDITIONAL = {
     "due_reports",
     "read",
     "read_outcomes",
-    "read_limit_key",
     "read_recipient",
     "reset_failures",
 }
@@ -110,7 +124,7 @@ def both() -> Iterator[Both]:
 shards = st.integers(0, 15)
 digests = st.sampled_from([b"\1" * 32, b"\2" * 32])
 times = st.sampled_from([NOW - DAY_MS - 1, NOW - HOUR_MS - 1, NOW - 31_000, NOW - 1, NOW, NOW + 1, NOW + 600_000])
-writers = st.sampled_from([WRITER, OTHER_WRITER])
+writers = st.sampled_from([TOKEN, OTHER_TOKEN])
 sids = st.sampled_from(["SM1", "SM2"])
 macs = st.builds(Mac, st.just("0"), digests)
 limits = st.builds(
@@ -263,7 +277,7 @@ def _releases(draw: st.DrawFn) -> tuple[dict[str, Any], list[Any]]:
     """A shard that somebody leases, and those who give it back."""
     shard = draw(st.integers(0, 3))
     item = typed({"pk": lease_key(shard), "holder": draw(writers), "until": NOW})
-    return item, [(shard, writer) for writer in draw(st.lists(writers, min_size=1, max_size=2))]
+    return item, [(shard, request_token) for request_token in draw(st.lists(writers, min_size=1, max_size=2))]
 
 
 numbered = st.integers(1, 3)
@@ -272,7 +286,6 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "release_send": _on_counted("R", writers),
     "reserve_limit_key": _on_counted("K", times, limits.map(lambda each: each.limit_key), writers),
     "release_limit_key": _on_counted("K", limits.map(lambda each: each.limit_key), writers),
-    "read_limit_key": _on_counted("K"),
     "count_sends": _on_shard(st.integers(1, 3), st.integers(0, 2), st.just(NOW // 1000)),
     "read_recipient": _on_counted("R"),
     "bind_inbound": _bindings(),
@@ -445,10 +458,10 @@ def test_the_executor_is_fast_enough_for_thousands_of_tables():
     request = {
         "TableName": TABLE,
         "Key": typed({"pk": "V#1"}),
-        "UpdateExpression": "SET #at = if_not_exists(#at, :zero) + :one, #rb = :writer",
+        "UpdateExpression": "SET #at = if_not_exists(#at, :zero) + :one, #rb = :request",
         "ConditionExpression": "attribute_not_exists(#rb) OR #rb <> :other AND NOT #at < :zero",
         "ExpressionAttributeNames": {"#at": "at", "#rb": "rb"},
-        "ExpressionAttributeValues": typed({":zero": 0, ":one": 1, ":writer": "w", ":other": "o"}),
+        "ExpressionAttributeValues": typed({":zero": 0, ":one": 1, ":request": "w", ":other": "o"}),
         "ReturnValues": "ALL_NEW",
     }
     began = time.process_time()

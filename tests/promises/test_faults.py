@@ -159,7 +159,7 @@ def test_the_inline_report_has_what_the_request_left_of_the_users_second(spent_s
     """Promise 5: what is left to the outbox stays due."""
     twilio = PatientTwilio()
     arena = Arena(Executor(), twilio=twilio)
-    arena.inbound = replace(arena.inbound, reporting=replace(arena.reporting, spent_s=lambda: spent_s))
+    arena.service = replace(arena.service, spent_s=lambda: spent_s)
     verification_id, _, code = arena.started()
     confirmed = arena.check(verification_id, code)
     assert twilio.deadlines_s == pytest.approx(left_s)

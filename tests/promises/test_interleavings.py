@@ -22,9 +22,9 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters import records
+from otp_feedback.adapters.aws import items as records
 from otp_feedback.domain.verification import Feedback, State
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.engine import JustBefore, Participant, confirms, explore, tick
 from tests.promises.scenarios import SITUATIONS, Situation
 from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, PromiseBroken, World, check_promises
@@ -33,13 +33,13 @@ from tests.promises.world import KEYS, TABLE, Answer, Operation, Process, Promis
 @pytest.fixture(autouse=True)
 def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _reading(calls: int) -> Operation:
     def read(process: Process) -> None:
         for _ in range(calls):
-            process.outbound.store.read("nobody")
+            process.service.verifications.read("nobody")
 
     return read
 
@@ -59,7 +59,7 @@ def test_orders_are_bounded_by_preemptions(preemptions: int | None, orders: int)
 
 def _counting_up(process: Process) -> None:
     """Read, add one, write: past the store, which cannot do this."""
-    client: Any = process.outbound.store
+    client: Any = process.service.verifications
     client = client._client
     item = client.get_item(TableName=TABLE, Key={"pk": {"S": "counter"}}).get("Item", {"n": {"N": "0"}})
     number = {"N": str(int(item["n"]["N"]) + 1)}

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from otp_feedback.adapters import records
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.usecases import report
+from otp_feedback.adapters.aws import items as records
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.usecases import outbox
 from otp_feedback.usecases.confirm import confirm_link
 from tests.promises import known_bad
 from tests.promises.engine import (
@@ -34,7 +34,7 @@ Check = Callable[[World], None]
 @pytest.fixture(autouse=True)
 def _one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def all_orders(situation: str, *names: str, pass_ms: int = 0, fault: str = "") -> Check:
@@ -210,7 +210,7 @@ TABLE = {
         "5: a message is sent that no record knows",
         ways=Ways(start=known_bad.record_after_send),
     ),
-    "no writer's id": Bad(
+    "no request token": Bad(
         every_lost_answer("code", "check right"), "1: confirmed, and not told so", store=known_bad.NoWritersId
     ),
     "feedback before the confirming write": Bad(

@@ -17,9 +17,9 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters import records
-from otp_feedback.adapters.records import recipient_key
-from otp_feedback.usecases import report
+from otp_feedback.adapters.aws import items as records
+from otp_feedback.adapters.aws.items import recipient_key
+from otp_feedback.usecases import outbox
 from tests.promises.engine import LoseAnswer, Participant, calls_of, echo, explore
 from tests.promises.scenarios import SITUATIONS, Situation, situated
 from tests.promises.world import KEYS, TO, Operation, World, check_promises, check_settled
@@ -122,7 +122,7 @@ def _with_lost_write(name: str, one: str, other: str) -> Iterator[tuple[World, l
 def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     """The other shards' queries commute with everything."""
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
 
 
 def _lose_in_between(name: str, one: str, other: str) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters import records
+from otp_feedback.adapters.aws import items as records
 from otp_feedback.domain.verification import Verification
-from otp_feedback.usecases import report
+from otp_feedback.usecases import outbox
 from tests.promises.executor import Executor
 from tests.promises.races_arena import POLICY, Arena
 
@@ -37,14 +37,13 @@ class Lagging:
 def one_shard(monkeypatch: pytest.MonkeyPatch) -> None:
     """All entries stand in one shard, whose turns are short."""
     monkeypatch.setattr(records, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "OUTBOX_SHARDS", 1)
-    monkeypatch.setattr(report, "BATCH", A_PAGE)
+    monkeypatch.setattr(outbox, "OUTBOX_SHARDS", 1)
+    monkeypatch.setattr(outbox, "BATCH", A_PAGE)
 
 
 def leave_reports_to_outbox(arena: Arena) -> None:
     """Nothing is reported inline."""
-    reporting = replace(arena.reporting, policy=replace(POLICY, feedback_timeout_ms=0))
-    arena.inbound = replace(arena.inbound, reporting=reporting)
+    arena.service = replace(arena.service, policy=replace(POLICY, feedback_timeout_ms=0))
 
 
 @pytest.mark.usefixtures("one_shard")

@@ -10,13 +10,13 @@ from typing import Any, override
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from otp_feedback.adapters.records import outcomes_key
+from otp_feedback.adapters.aws.items import outcomes_key
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.backoff import CAP_MS
-from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.outcomes import LAST, MOST_NOT_FOUND
-from otp_feedback.domain.verification import Action, Feedback, Verification
+from otp_feedback.domain.outcomes import INLINE_BATCH, LAST, MOST_NOT_FOUND
+from otp_feedback.domain.recipient import DAY_MS
+from otp_feedback.domain.verification import Feedback, Verification
 from otp_feedback.usecases.confirm import confirm_by_caller
-from otp_feedback.usecases.outcomes import INLINE_BATCH
 from otp_feedback.usecases.ports import FeedbackAccepted, FeedbackNotFound, FeedbackOutcome
 from otp_feedback.usecases.start import StartRequest, start
 from tests.promises.executor import Executor
@@ -74,12 +74,11 @@ class Stack:
     def confirm(self, *, inline: bool = False) -> str:
         """Somebody acts; the report is left to the outbox unless told otherwise."""
         verification_id, _, code = self.arena.started()
-        inbound = self.arena.inbound
+        service = self.arena.service
         policy = POLICY if inline else replace(POLICY, feedback_timeout_ms=0)
-        reporting = self.arena.reporting if inline else replace(self.arena.reporting, policy=policy)
-        self.arena.inbound = replace(inbound, reporting=reporting)
+        self.arena.service = service if inline else replace(service, policy=policy)
         assert isinstance(self.arena.check(verification_id, code), Verification)
-        self.arena.inbound = inbound
+        self.arena.service = service
         return verification_id
 
     def owe(self, reports: int) -> list[str]:
@@ -190,12 +189,12 @@ def test_sids_that_a_caller_registered_do_not_count_and_are_settled(stack: Stack
     """A caller may tell a wrong one, as often as it likes."""
     arena = stack.arena
     policy = POLICY if inline else replace(POLICY, feedback_timeout_ms=0)
-    inbound = replace(arena.inbound, reporting=replace(arena.reporting, policy=policy))
+    unreported = replace(arena.service, policy=policy)
     owed = []
     for number in range(30):
         request = StartRequest(arena.number(), Action.CALLER, sid=f"SM{number:032x}")
-        sent = start(arena.outbound, request, ORIGIN, Silent())
-        confirmed = confirm_by_caller(inbound, sent.verification_id, None, Silent())
+        sent = start(arena.service, request, ORIGIN, Silent())
+        confirmed = confirm_by_caller(unreported, sent.verification_id, None, Silent())
         assert confirmed.messages[1].feedback is (Feedback.REJECTED if inline else Feedback.DUE)
         owed.append(sent.verification_id)
     arena.now += 31_000

@@ -13,10 +13,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from otp_feedback.domain.errors import AlreadyConfirmed, Locked, Problem, TooManyMessages, WrongSecret
-from otp_feedback.domain.limits import HOUR_MS
-from otp_feedback.domain.secret import Keys, Secret
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.recipient import HOUR_MS
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Feedback, State, Verification
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.usecases.send import Sent
 from tests.promises import races_engines
 from tests.promises.races_arena import RUN_MS, Arena
 from tests.promises.races_engines import (

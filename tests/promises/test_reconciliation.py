@@ -7,9 +7,10 @@ us or by the caller, to the same number.
 
 import pytest
 
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS
-from otp_feedback.domain.verification import Action, Feedback
-from otp_feedback.usecases.sending import Sent
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS
+from otp_feedback.domain.verification import Feedback
+from otp_feedback.usecases.send import Sent
 from tests.promises.scenarios import SHARED_SECRET, SITUATIONS
 from tests.promises.world import (
     SEARCHED_FOR_MS,

@@ -5,9 +5,9 @@ from collections import Counter
 
 import pytest
 
-from otp_feedback.domain.limits import HOUR_MS
+from otp_feedback.domain.hourly_cap import FRESH_MS, HourlyCap
+from otp_feedback.domain.recipient import HOUR_MS
 from otp_feedback.domain.verification import State
-from otp_feedback.usecases.spend import FRESH_MS, SpendMeter
 from tests.promises.engine import LoseAnswer, Participant, calls_of, explore
 from tests.promises.scenarios import SITUATIONS
 from tests.promises.world import IN_THE_OTHER_FORM, IN_TWO_FORMS, TO_MISSPELT, Operation, World, check_promises
@@ -78,14 +78,14 @@ class Count:
 
 def test_the_cap_counts_processes_that_send_but_one_message():
     count = Count()
-    meters = [SpendMeter(count, cap=100) for _ in range(300)]  # type: ignore[arg-type]
+    meters = [HourlyCap(100, count.count_sends) for _ in range(300)]
     assert sum(meter.take(HOUR_MS, "w") == 0 for meter in meters) == 100
 
 
 @pytest.mark.parametrize("processes", [1, 3])
 def test_a_busy_process_writes_once_in_five_seconds_and_overshoots_by_no_more_than_those(processes: int):
     count = Count()
-    meters = [SpendMeter(count, cap=1000) for _ in range(processes)]  # type: ignore[arg-type]
+    meters = [HourlyCap(1000, count.count_sends) for _ in range(processes)]
     sent = 0
     for step in range(60_000 // 10):
         sent += sum(meter.take(HOUR_MS + step * 10, "w") == 0 for meter in meters)
@@ -95,13 +95,13 @@ def test_a_busy_process_writes_once_in_five_seconds_and_overshoots_by_no_more_th
 
 
 def test_over_the_cap_the_wait_is_until_the_next_hour():
-    meter = SpendMeter(Count(), cap=1)  # type: ignore[arg-type]
+    meter = HourlyCap(1, Count().count_sends)
     assert [meter.take(now, "w") for now in (HOUR_MS, HOUR_MS + 1, HOUR_MS + 1001, 2 * HOUR_MS)] == [0, 3600, 3599, 0]
 
 
 def test_only_the_request_that_was_counted_is_taken_off_and_everybody_learns_of_it():
     count = Count()
-    meter, other = (SpendMeter(count, cap=2) for _ in range(2))  # type: ignore[arg-type]
+    meter, other = (HourlyCap(2, count.count_sends) for _ in range(2))
     assert meter.take(HOUR_MS, "first") == 0
     meter.give_back("another")
     meter.give_back("first")

@@ -8,8 +8,8 @@ from typing import Any, override
 import pytest
 from botocore.exceptions import ReadTimeoutError
 
-from otp_feedback.domain.limits import HOUR_MS
-from otp_feedback.usecases.sending import REQUEST_ENDS_MS, Sent
+from otp_feedback.domain.recipient import HOUR_MS
+from otp_feedback.usecases.send import REQUEST_ENDS_MS, Sent
 from tests.promises.world import Boundary, Call, Operation, World, check_promises
 
 KEY, LIMIT_KEY = "a key", "192.0.2.1"
@@ -108,7 +108,7 @@ def test_an_unknown_message_is_answered_as_before_until_a_callback_should_have_c
 
 
 @BOTH
-@pytest.mark.parametrize("reserves", [", #rb = :writer, #ttl", "#f < :failures"])
+@pytest.mark.parametrize("reserves", [", #rb = :request, #ttl", "#f < :failures"])
 def test_a_slot_that_may_have_been_taken_is_given_back_with_the_other(prepare: Callable[..., Any], reserves: str):
     undisturbed = World()
     prepare(undisturbed)

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.verification import Action, Verification
+from otp_feedback.domain.verification import Verification
 from tests.promises.engine import JustBefore, Participant, confirms, explore
 from tests.promises.world import (
     POLICY,

@@ -20,25 +20,26 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 
 import phonenumbers
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import Item, read_verification, recipient_key, verification_key
-from otp_feedback.domain.breaker import CircuitBreaker
+from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action, canonical_forms
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Windows
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.links import link_id, parse_link_id
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import Keys, Mac, Secret, link_id, parse_link_id
-from otp_feedback.domain.verification import Action, Feedback, Message, State, Verification
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Windows
+from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.verification import Feedback, Message, State, Verification
 from otp_feedback.usecases import another as another_usecase
 from otp_feedback.usecases import confirm as confirm_usecase
-from otp_feedback.usecases import deliver as deliver_usecase
+from otp_feedback.usecases import delivery_status as deliver_usecase
+from otp_feedback.usecases import outbox as outbox_usecase
 from otp_feedback.usecases import reply as reply_usecase
-from otp_feedback.usecases import report as report_usecase
 from otp_feedback.usecases import start as start_usecase
-from otp_feedback.usecases.another import AnotherRequest
-from otp_feedback.usecases.confirm import Inbound
-from otp_feedback.usecases.deliver import StatusCallback
+from otp_feedback.usecases.delivery_status import StatusCallback
+from otp_feedback.usecases.message import Given
+from otp_feedback.usecases.outbox import Run
 from otp_feedback.usecases.ports import (
     Created,
     CreateOutcome,
@@ -54,12 +55,11 @@ from otp_feedback.usecases.ports import (
     OutgoingMessage,
     SendUnknown,
 )
-from otp_feedback.usecases.reply import Reply
-from otp_feedback.usecases.report import Reporting, Run
-from otp_feedback.usecases.sending import Outbound, Sent
-from otp_feedback.usecases.spend import SpendMeter
-from otp_feedback.usecases.start import Origin, StartRequest
+from otp_feedback.usecases.reply import InboundReply
+from otp_feedback.usecases.send import Origin, Sent
+from otp_feedback.usecases.start import StartRequest
 from tests.promises.executor import Executor
+from tests.service import service_on
 
 TO = "+15005550100"
 TO_MISSPELT = "+115005550100"
@@ -333,8 +333,8 @@ class Ways:
     cancel: Callable[..., Verification] = confirm_usecase.cancel
     reply: Callable[..., bool] = reply_usecase.confirm_by_reply
     deliver: Callable[..., None] = deliver_usecase.track_delivery
-    retry: Callable[..., int] = report_usecase.retry_due_reports
-    look_at_link: Callable[..., object] = lambda _inbound, _link, _journal: None
+    retry: Callable[..., int] = outbox_usecase.retry_due_reports
+    look_at_link: Callable[..., object] = lambda _service, _link, _journal: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -917,12 +917,7 @@ class Process:
         self._compared = False
         store = world.store(_Client(self), TABLE)
         twilio: Any = _Twilio(self)
-        spend = SpendMeter(store, world.cap) if world.cap is not None else None
-        self.outbound = Outbound(
-            store, twilio, self, self.clock, self.random_bytes, lambda _: None, world.policy, spend
-        )
-        reporting = Reporting(store, twilio, self.clock, self.fraction, world.policy, CircuitBreaker())
-        self.inbound = Inbound(reporting, self, self.random_bytes)
+        self.service = service_on(store, twilio, self, self.clock, world.policy, self.random_bytes, world.cap)
 
     def run(self, operation: "Operation") -> Answer:
         """Run an operation and note its answer."""
@@ -954,56 +949,56 @@ class Process:
         self.once = f"start/{caller}/{key}" if key is not None else self.name
         given = Secret(secret) if secret is not None else None
         request = StartRequest(to, action, secret=given, **asked)
-        return self.world.ways.start(self.outbound, request, self._origin(key, caller), _Silence())
+        return self.world.ways.start(self.service, request, self._origin(key, caller), _Silence())
 
     def another(
         self, verification_id: str, key: str | None = None, secret: str | None = None, sid: str | None = None
     ) -> Sent:
         """`POST /verifications/{verification_id}/messages`."""
         self.once = f"another/{verification_id}/{key}" if key is not None else self.name
-        request = AnotherRequest(Secret(secret) if secret is not None else None, sid)
-        return self.world.ways.another(self.outbound, verification_id, request, self._origin(key), _Silence())
+        request = Given(Secret(secret) if secret is not None else None, sid)
+        return self.world.ways.another(self.service, verification_id, request, self._origin(key), _Silence())
 
     def check(self, verification_id: str, guess: str, **expected: str) -> Verification:
         """`POST /verifications/{verification_id}/check`; `expected` are fields of an `Expectation`."""
         self._guess = guess
         expect = {"expect": Expectation(**expected)} if expected else {}
-        return self.world.ways.check(self.inbound, verification_id, Secret(guess), _Silence(), **expect)
+        return self.world.ways.check(self.service, verification_id, Secret(guess), _Silence(), **expect)
 
     def link(self, link: str) -> Verification:
         """`POST /confirm`."""
         parsed = parse_link_id(link)
         self._guess = parsed[1].reveal() if parsed is not None else ""
-        return self.world.ways.link(self.inbound, link, _Silence())
+        return self.world.ways.link(self.service, link, _Silence())
 
     def look_at_link(self, link: str) -> None:
         """`GET /confirm`: what a preview does."""
         self.only_looks = True
         parsed = parse_link_id(link)
         self._guess = parsed[1].reveal() if parsed is not None else ""
-        self.world.ways.look_at_link(self.inbound, link, _Silence())
+        self.world.ways.look_at_link(self.service, link, _Silence())
 
     def caller(self, verification_id: str, number: int | None = None) -> Verification:
         """`POST /verifications/{verification_id}/confirm`."""
         self.names_the_only_one = number is None
         if number is not None:
             self._boundary.observe(lambda: self.world.ledger.acted.add((verification_id, number)))
-        return self.world.ways.caller(self.inbound, verification_id, number, _Silence())
+        return self.world.ways.caller(self.service, verification_id, number, _Silence())
 
     def cancel(self, verification_id: str) -> Verification:
         """`POST /verifications/{verification_id}/cancel`."""
-        return self.world.ways.cancel(self.inbound, verification_id, _Silence())
+        return self.world.ways.cancel(self.service, verification_id, _Silence())
 
     def reply(
         self, sid: str = "SMinbound", sender: str = TO, body: str | None = "yes", receiver: str = SENDER, **told: Any
     ) -> bool:
-        """`POST /twilio/message`, or `/twilio/call` where there is no body; `told` are further fields of a `Reply`."""
+        """`/twilio/message`, or `/twilio/call` where there is no body; `told`: further fields of an `InboundReply`."""
         self.inbound_sid, self.inbound_sender = sid, sender
-        return self.world.ways.reply(self.inbound, Reply(sid, sender, receiver, body, **told), _Silence())
+        return self.world.ways.reply(self.service, InboundReply(sid, sender, receiver, body, **told), _Silence())
 
     def deliver(self, callback: StatusCallback) -> None:
         """`POST /twilio/status`."""
-        self.world.ways.deliver(self.outbound.store, self.clock, callback, _Silence())
+        self.world.ways.deliver(self.service.verifications, self.clock, callback, _Silence())
 
     def retry(self) -> int:
         """The schedule's minute."""
@@ -1013,7 +1008,7 @@ class Process:
                 call()
 
         run = Run(self.name, lambda: False, self.clock() + RUN_MS, in_turn)
-        return self.world.ways.retry(self.inbound.reporting, self.keys, run, _Silence())
+        return self.world.ways.retry(self.service, run, _Silence())
 
     def erase(self, verification_id: str) -> None:
         """What an operator's erasing comes to."""
@@ -1036,10 +1031,6 @@ class Process:
         """The same bytes each time the same process runs."""
         self._drawn += 1
         return hashlib.shake_128(f"{self.name}/{self._drawn}".encode()).digest(count)
-
-    def fraction(self) -> float:
-        """A number in [0, 1), the same each time the same process runs."""
-        return int.from_bytes(self.random_bytes(4)) / 2**32
 
     def outward(self, name: str, request: Mapping[str, Any], perform: Callable[[], Any]) -> Any:
         """Every outward call of this process.

@@ -25,7 +25,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
 from local.stack import Stack
-from otp_feedback.adapters.problems import STATUS
+from otp_feedback.adapters.web.problems import STATUS
 from otp_feedback.domain.errors import Unavailable
 from tests.loop.table import stack_in_memory
 from tests.template.expanded import source

@@ -10,8 +10,8 @@ from local.aws import AwsServer
 from local.functions import ROOT
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import typed
+from otp_feedback.adapters.aws.items import typed
+from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.verification import Verification
 from tests.store.records_data import TTL
 
@@ -48,7 +48,7 @@ def kept(store: DynamoDBStore) -> Kept:
     """Writes a verification and returns its id."""
 
     def keep(verification: Verification) -> str:
-        assert store.create(verification, TTL, "writer-of-it") is None
+        assert store.create(verification, TTL, "token-of-it") is None
         return verification.verification_id
 
     return keep

@@ -4,9 +4,11 @@ import itertools
 from collections.abc import Callable
 from typing import Any
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac, encode_id
-from otp_feedback.domain.verification import Action, Message, Verification
+from otp_feedback.domain.ids import encode_id
+from otp_feedback.domain.keys import Mac
+from otp_feedback.domain.verification import Message, Verification
 
 NOW = 1_760_000_000_000
 LIFE = 600_000

@@ -5,10 +5,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from otp_feedback.adapters.dynamodb import LONGEST_CALL_S, DynamoDBStore
+from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
-from otp_feedback.domain.verification import Action, Proof, State, Verification
+from otp_feedback.domain.verification import Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Refused
 from tests.store.conftest import TABLE, Kept
 from tests.store.records_data import (
@@ -42,7 +44,7 @@ def test_a_message_that_another_followed_is_refused_once(client: Any, store: Dyn
     DynamoDBStore(Forgetful(client), TABLE).remove_unsent_message(verification_id, 2, "mine")
     after = store.read(verification_id)
     assert after
-    assert [each.delivery for each in after.messages.values()][1:] == [Delivery.REJECTED, Delivery.SENDING]
+    assert [each.delivery for each in after.messages.values()][1:] == [Delivery.REJECTED, Delivery.CREATING]
 
 
 def test_another_ones_confirmation_is_not_taken_for_ours(client: Any, store: DynamoDBStore, kept: Kept):

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.adapters.records import outbox_shard
+from otp_feedback.adapters.aws.items import outbox_shard
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac
-from otp_feedback.domain.verification import Action, Confirmation, Feedback, Message, Proof, State, Verification
+from otp_feedback.domain.keys import Mac
+from otp_feedback.domain.verification import Confirmation, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
 from tests.store.conftest import Kept, Raw
 from tests.store.records_data import (
@@ -97,9 +98,9 @@ def test_a_record_just_written_is_taken_back_by_its_writer_alone(store: DynamoDB
     verification_id = kept(a_verification())
     store.delete_unsent(verification_id, "another")
     assert store.read(verification_id) is not None
-    store.delete_unsent(verification_id, "writer-of-it")
+    store.delete_unsent(verification_id, "token-of-it")
     assert store.read(verification_id) is None
-    store.delete_unsent(verification_id, "writer-of-it")
+    store.delete_unsent(verification_id, "token-of-it")
 
 
 @pytest.mark.parametrize("change", ["attempt", "message", "canceled"])
@@ -112,7 +113,7 @@ def test_a_record_that_was_used_meanwhile_is_not_taken_back(store: DynamoDBStore
             store.add_message(verification_id, a_message(2), "w1")
         case _:
             store.cancel(verification_id, "w1")
-    store.delete_unsent(verification_id, "writer-of-it")
+    store.delete_unsent(verification_id, "token-of-it")
     kept_on = store.read(verification_id)
     assert kept_on
     assert kept_on.messages[1].delivery is Delivery.REJECTED
@@ -162,7 +163,7 @@ def test_a_message_that_another_followed_is_refused_in_its_place(
     store.remove_unsent_message(verification_id, 2, "w2")
     before = store.read(verification_id)
     assert before
-    assert before.messages[2].delivery is Delivery.SENDING
+    assert before.messages[2].delivery is Delivery.CREATING
     store.remove_unsent_message(verification_id, 2, "w1")
     after = store.read(verification_id)
     assert after
@@ -171,8 +172,8 @@ def test_a_message_that_another_followed_is_refused_in_its_place(
 
 def test_a_message_that_was_sent_is_neither_taken_back_nor_refused(store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
-    for number, writer in ((2, "w1"), (3, "w2")):
-        store.add_message(verification_id, a_message(number), writer)
+    for number, request_token in ((2, "w1"), (3, "w2")):
+        store.add_message(verification_id, a_message(number), request_token)
     sent = succeeded(store.advance_message(verification_id, 2, Delivery.ACCEPTED, NOW, sid("b")))
     store.remove_unsent_message(verification_id, 2, "w1")
     assert store.read(verification_id) == sent
@@ -213,7 +214,7 @@ def test_an_unknown_outcome_does_not_undo_a_callback_that_was_faster(store: Dyna
     assert refused(store.advance_message(verification_id, 1, Delivery.REJECTED, NOW + 1, error_code=21610))
 
 
-@pytest.mark.parametrize("before", [Delivery.SENDING, Delivery.UNKNOWN])
+@pytest.mark.parametrize("before", [Delivery.CREATING, Delivery.UNKNOWN])
 def test_a_callback_brings_the_sid_of_a_message_whose_answer_was_lost(
     store: DynamoDBStore, kept: Kept, before: Delivery
 ):
@@ -239,8 +240,8 @@ def test_an_attempt_is_reserved_and_the_record_comes_back_as_it_is_then(store: D
 
 def test_no_more_attempts_than_there_are(store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification(max_attempts=2))
-    for writer in ("w1", "w2"):
-        succeeded(store.reserve_attempt(verification_id, CHECKED, ANYONE, writer))
+    for request_token in ("w1", "w2"):
+        succeeded(store.reserve_attempt(verification_id, CHECKED, ANYONE, request_token))
     current = refused(store.reserve_attempt(verification_id, CHECKED, ANYONE, "w3"))
     assert current
     assert (current.attempts, current.attempts_left) == (2, 0)

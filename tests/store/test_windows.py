@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.adapters.dynamodb import DynamoDBStore
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, SLOTS, Limits, Windows
-from otp_feedback.usecases.ports import Recipient, Refused
+from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, SLOTS, Limits, Recipient, Windows
+from otp_feedback.usecases.ports import Refused
 from tests.promises.executor import Executor
 from tests.store.records_data import NOW, new_recipient
 

@@ -5,10 +5,10 @@ from contextlib import closing
 
 import pytest
 
-from otp_feedback.adapters import aws
+from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.usecases.sending import REQUEST_ENDS_MS
+from otp_feedback.usecases.send import REQUEST_ENDS_MS
 from tests.template.expanded import FUNCTIONS, ROOT, choose, environment, resources, source
 
 SHARED = {
@@ -107,7 +107,7 @@ def test_the_template_takes_the_senders_that_the_code_takes():
 def test_the_empty_endpoint_is_awss_own(service, monkeypatch):
     for function in FUNCTIONS:
         monkeypatch.setenv("AWS_ENDPOINT_URL", environment(function)["AWS_ENDPOINT_URL"])
-        with closing(aws.client(service)) as client:
+        with closing(clients.client(service)) as client:
             assert client.meta.endpoint_url == f"https://{service}.us-east-1.amazonaws.com"
 
 

@@ -18,12 +18,12 @@ import httpx
 import pytest
 
 from local import sam
-from local.fixtures.files import EXPECTED
-from local.fixtures.payloads import BASE_URL
 from local.invoke import NEVER, build
 from local.stack import PORTS, Stack
-from tests.events.conftest import Stage
-from tests.events.test_fixtures import EVENTS, FIXTURES, assert_answers, assert_holds
+from local.stage import BASE_URL, EVENTS, SETTINGS, STAGES
+from tests.events.conftest import Scene
+from tests.events.outcomes import OUTCOMES, read_event
+from tests.events.test_events import assert_answers, function_of
 from tests.loop.driver import Loop, fresh_number
 from tests.template.expanded import FUNCTIONS, ROOT
 
@@ -32,7 +32,6 @@ pytestmark = [pytest.mark.sam, pytest.mark.heavy]
 BRIDGE = sam.docker_gateway()
 PROCESSOR = ["--parameter-overrides", f"Architecture={sam.ARCHITECTURE}"]
 LOGICAL_IDS = {folder: logical_id for logical_id, folder in FUNCTIONS.items()}
-EXPECTATIONS = json.loads((EVENTS / EXPECTED).read_text())
 
 
 @pytest.fixture(autouse=True)
@@ -75,7 +74,7 @@ class Built:
     """What was built, and the services that it is pointed at."""
 
     stack: Stack
-    stage: Stage
+    scene: Scene
     folder: Path
 
     @contextmanager
@@ -116,39 +115,29 @@ def listening(port: int) -> bool:
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Build, and run the laptop's services where containers see them, with the address that fixtures are signed for."""
+    """Build, and run the laptop's services where containers see them, with the address that events are signed for."""
     build(os.environ)
     settings = {"OTP_PUBLIC_BASE_URL": BASE_URL}
     with (
         Stack(bind=BRIDGE, period_s=None, delays=NEVER, settings=settings) as stack,
-        closing(Stage(stack)) as stage,
+        closing(Scene(stack)) as scene,
     ):
-        yield Built(stack, stage, tmp_path_factory.mktemp("sam"))
+        yield Built(stack, scene, tmp_path_factory.mktemp("sam"))
 
 
 def assert_comes_to_what_is_expected(built: Built, name: str, invoke: Callable[[str, Path], Any]) -> None:
-    """Seed a fixture, invoke its function with it, and check answer and table."""
-    expected = EXPECTATIONS[name]
-    stage = built.stage
-    stage.prepare([FIXTURES[name]])
-    before = stage.items()
-    assert_is_the_answer(name, invoke(LOGICAL_IDS[expected["function"]], EVENTS / name))
-    assert (stage.items() != before) is expected["changes"]
-    assert stage.messages_asked_for() == expected["messages"]
-
-
-def assert_is_the_answer(name: str, answer: Any) -> None:
-    """Check a function's answer to a fixture."""
-    wanted = EXPECTATIONS[name]["answer"]
-    if "statusCode" in wanted:
-        assert_answers(wanted, answer)
-    else:
-        assert_holds(wanted["result"], answer)
+    """Set the stage for an event, invoke its function with it, and check answer and table."""
+    expected, scene = OUTCOMES[name], built.scene
+    scene.prepare(STAGES.get(name, ()))
+    before = scene.items()
+    assert_answers(expected, invoke(LOGICAL_IDS[function_of(read_event(name))], EVENTS / f"{name}.json"))
+    assert (scene.items() != before) is expected.changes
+    assert scene.messages_asked_for() == expected.messages
 
 
 def test_make_invoke_needs_nothing_but_its_words() -> None:
-    name = "confirm_action.reply.json"
-    words = ["FUNCTION=ConfirmActionFunction", f"EVENT=events/{name}"]
+    name = "message-confirmed"
+    words = ["FUNCTION=ConfirmActionFunction", f"EVENT=events/{name}.json"]
     done = subprocess.run(
         ["make", "invoke", *words],
         env=environment(),
@@ -159,7 +148,7 @@ def test_make_invoke_needs_nothing_but_its_words() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert_is_the_answer(name, json.loads(done.stdout))
+    assert_answers(OUTCOMES[name], json.loads(done.stdout))
 
 
 @contextmanager
@@ -186,14 +175,14 @@ def dev(**variables: str) -> Iterator[Mapping[str, str]]:
 
 @pytest.mark.usefixtures("built")
 def test_sam_local_uses_the_stack_of_make_dev_and_nothing_else() -> None:
-    event = ["SendOtpFunction", "--event", "events/send_otp.start-code.json"]
+    event = ["SendOtpFunction", "--event", "events/start-code-accepted.json"]
     ports = {name: str(port) for name, port in zip(PORTS, free_ports(len(PORTS)), strict=True)}
     with dev(OTP_BIND=BRIDGE, **ports) as variables:
         assert variables["AWS_ENDPOINT_URL"] == f"http://{BRIDGE}:{ports['OTP_AWS_PORT']}"
         done = sam_local("invoke", *event, "--env-vars", ".cache/sam-local.json", *PROCESSOR)
         assert done.returncode == 0, done.stderr
         answer = json.loads(done.stdout)
-        assert_is_the_answer("send_otp.start-code.json", answer)
+        assert_answers(OUTCOMES["start-code-accepted"], answer)
         with httpx.Client(trust_env=False, timeout=20) as client:
             [message] = client.get(f"{variables['OTP_TWILIO_BASE_URL']}/_emulator/messages").json()
         assert message["sid"] == json.loads(answer["body"])["message"]["sid"]
@@ -204,12 +193,12 @@ def test_sam_local_uses_the_stack_of_make_dev_and_nothing_else() -> None:
         assert "'.cache/sam-local.json' does not exist" in refused.stderr
 
 
-@pytest.mark.parametrize("chosen", [False, True], ids=["the laptop's settings", "settings that fixtures ask for"])
-def test_every_fixture_in_a_container(built: Built, chosen: bool, subtests: pytest.Subtests) -> None:
-    names = [name for name, expected in EXPECTATIONS.items() if ("settings" in expected) is chosen]
+@pytest.mark.parametrize("chosen", [False, True], ids=["the laptop's settings", "settings that events ask for"])
+def test_every_event_in_a_container(built: Built, chosen: bool, subtests: pytest.Subtests) -> None:
+    names = [name for name in OUTCOMES if (name in SETTINGS) is chosen]
     settings: dict[str, str] = {}
     for name in names:
-        settings |= FIXTURES[name].settings
+        settings |= SETTINGS.get(name, {})
     with built.serving("start-lambda", free_ports(1)[0], **settings) as server:
 
         def invoke(logical_id: str, event: Path) -> Any:

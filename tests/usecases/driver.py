@@ -4,7 +4,8 @@ import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from otp_feedback.domain.verification import Action, Status
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.verification import Status
 from tests.promises.world import World
 
 SECOND_MS = 1000

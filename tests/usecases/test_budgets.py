@@ -14,7 +14,7 @@ from otp_feedback.domain.errors import (
     Unavailable,
     WrongSecret,
 )
-from otp_feedback.domain.limits import DAY_MS, HOUR_MS, Limits, Windows
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows
 from otp_feedback.domain.verification import Status
 from tests.promises.engine import FailCall, calls_of
 from tests.promises.world import TO, World

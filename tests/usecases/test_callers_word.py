@@ -2,6 +2,7 @@
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -13,7 +14,7 @@ from otp_feedback.domain.errors import (
     WrongAction,
     WrongSecret,
 )
-from otp_feedback.domain.verification import Action, Confirmation, Proof, Status
+from otp_feedback.domain.verification import Confirmation, Proof, Status
 from tests.promises.world import World
 from tests.usecases.driver import EXPIRY_MS, INTERVAL_MS, fresh_number, started, status, unchanged
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -14,7 +15,7 @@ from otp_feedback.domain.errors import (
     WrongAction,
     WrongSecret,
 )
-from otp_feedback.domain.verification import Action, Feedback, Proof, Status
+from otp_feedback.domain.verification import Feedback, Proof, Status
 from tests.promises.world import World
 from tests.usecases.driver import (
     EXPIRY_MS,

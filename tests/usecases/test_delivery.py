@@ -4,9 +4,10 @@ from itertools import permutations
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Canceled
-from otp_feedback.domain.verification import Action, Feedback, Message, Status
+from otp_feedback.domain.verification import Feedback, Message, Status
 from tests.promises.world import World
 from tests.usecases.driver import started, status, unchanged
 

@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import IdempotencyConflict, RecipientOptedOut, WrongSecret
-from otp_feedback.domain.limits import HOUR_MS
-from otp_feedback.domain.verification import Action, Status
+from otp_feedback.domain.recipient import HOUR_MS
+from otp_feedback.domain.verification import Status
 from tests.promises.world import TO, World
 from tests.usecases.driver import EXPIRY_MS, INTERVAL_MS, WRONG, fresh_number, started, status, unchanged
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import MalformedRequest
-from otp_feedback.domain.limits import DAY_MS
-from otp_feedback.domain.verification import Action, Proof
+from otp_feedback.domain.recipient import DAY_MS
+from otp_feedback.domain.verification import Proof
 from tests.promises.world import World
 from tests.usecases.conftest import Having
 from tests.usecases.driver import EXPIRY_MS, INTERVAL_MS, SECOND_MS, fresh_number, started, status, unchanged

@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import Expired
 from otp_feedback.domain.outcomes import MOST_NOT_FOUND
-from otp_feedback.domain.verification import Action, Feedback, State
+from otp_feedback.domain.verification import Feedback, State
 from tests.promises.engine import FailCall, Watch, calls_of
 from tests.promises.world import Operation, World
 from tests.usecases.conftest import Having

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
-from otp_feedback.domain.limits import Limits, Windows
 from otp_feedback.domain.phone import channel_and_number, is_fictional, is_respelt
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.recipient import Limits, Windows
 from otp_feedback.domain.replies import KEYWORD_LENGTH, is_keyword
-from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, choose_language, parse_templates
+from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, parse_templates, spoken_language
 
 _SENDER = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
@@ -156,7 +156,7 @@ def _spelt(name: str, sender: str) -> str:
 def _language(read: "_Reader") -> str | None:
     language = read.text("OTP_LANGUAGE")
     try:
-        choose_language("code", language, None)
+        spoken_language(language, None)
     except UnsupportedLocale:
         raise ConfigurationError("OTP_LANGUAGE", "must be a BCP 47 tag of a language that there are texts in") from None
     return language

@@ -11,7 +11,7 @@ class Delivery(IntEnum):
     so a state is replaced only by one of a higher rank.
     """
 
-    SENDING = 0
+    CREATING = 0
     UNKNOWN = 1
     REJECTED = 5
     ACCEPTED = 10

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from otp_feedback.domain.limits import Limits
+from otp_feedback.domain.recipient import Limits
 from otp_feedback.domain.texts import Template
 
 

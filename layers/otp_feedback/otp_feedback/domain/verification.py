@@ -5,18 +5,9 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.secret import Mac
-
-
-class Action(StrEnum):
-    """What is tracked."""
-
-    CODE = "code"
-    LINK = "link"
-    PASSWORD = "password"  # noqa: S105 - the name of an action
-    REPLY = "reply"
-    CALLER = "caller"
+from otp_feedback.domain.keys import Mac
 
 
 class State(StrEnum):
@@ -91,7 +82,7 @@ class Message:
     sent_at: int
     mac: Mac | None = None
     sid: str | None = None
-    delivery: Delivery = Delivery.SENDING
+    delivery: Delivery = Delivery.CREATING
     error_code: int | None = None
     delivery_at: int | None = None
     feedback: Feedback = Feedback.NONE

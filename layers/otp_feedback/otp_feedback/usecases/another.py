@@ -1,7 +1,7 @@
 """Send another message for a pending verification: the attempts are shared, secret and expiry are its own."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
@@ -13,24 +13,13 @@ from otp_feedback.domain.errors import (
     Unavailable,
     UnknownVerification,
 )
-from otp_feedback.domain.phone import PhoneNumber, recorded_number
-from otp_feedback.domain.secret import Keys, Mac, Secret
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.phone import recorded_number
 from otp_feedback.domain.verification import Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused
-from otp_feedback.usecases.sending import (
-    Draft,
-    Outbound,
-    Sent,
-    already_sent,
-    answer_again,
-    choose_secret,
-    compose,
-    dispatch,
-    fixed_secret,
-    new_message,
-    recipient_id,
-)
-from otp_feedback.usecases.start import Origin
+from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
+from otp_feedback.usecases.message import Draft, Given, draft
+from otp_feedback.usecases.ports import Journal, Refused, Service
+from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 KEY_DIGEST_BYTES = 16
 BODY_DIGEST_BYTES = 8
@@ -42,17 +31,7 @@ _CLOSED: Mapping[Status, type[AlreadyConfirmed | Canceled | Locked]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AnotherRequest:
-    """What the caller gives again, because only MACs are kept; only with action caller."""
-
-    secret: Secret | None = None
-    sid: str | None = None
-
-
-def send_another(
-    out: Outbound, verification_id: str, request: AnotherRequest, origin: Origin, journal: Journal
-) -> Sent:
+def send_another(service: Service, verification_id: str, given: Given, origin: Origin, journal: Journal) -> Sent:
     """Send the next message of a verification.
 
     An expired verification may have another message too, as long as its record outlives it: its attempts go on where
@@ -63,63 +42,53 @@ def send_another(
     Problem
         Nothing was sent; which one says why.
     """
-    verification = _read(out, verification_id)
+    verification = _read(service, verification_id)
     number = recorded_number(verification.to)
     journal.note(verification=verification_id, to=number.masked, country=number.country)
     journal.note(action=verification.action.value, number=verification.latest.number + 1)
-    keys = out.vault.keys()
-    idempotency = _idempotency(keys, verification_id, request, origin)
-    if (answer := _stored_answer(verification, idempotency, out.clock())) is not None:
+    keys = service.vault.keys()
+    idempotency = _idempotency(keys, verification_id, given, origin)
+    if (answer := _stored_answer(verification, idempotency, service.clock())) is not None:
         journal.note(replayed="yes")
         return answer
-    _require_open(verification, out.clock())
-    if out.policy.record_ttl(verification.created_at) * 1000 < out.clock() + out.policy.lifetime_s * 1000:
+    _require_open(verification, service.clock())
+    if service.policy.record_ttl(verification.created_at) * 1000 < service.clock() + service.policy.lifetime_s * 1000:
         raise Expired
-    if verification.latest.number >= out.policy.max_messages:
+    if verification.latest.number >= service.policy.max_messages:
         raise TooManyMessages
-    sent = dispatch(out, _draft(out, keys, verification, request, number, origin, idempotency), journal)
-    return _answer_of_other(sent, idempotency, out.clock()) if isinstance(sent, Refused) else sent
+    drafted = draft(service, keys, verification, given, service.clock(), number.country, origin.base_url)
+    drafted = replace(drafted, message=replace(drafted.message, idempotency=idempotency))
+    try:
+        sent = _write_and_send(service, keys, drafted, journal)
+    except HeldBySameRequest:
+        return await_answer(service, lambda: _look(service, verification_id, idempotency), journal)
+    return _answer_of_other(sent, idempotency, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _draft(
-    out: Outbound,
-    keys: Keys,
-    verification: Verification,
-    request: AnotherRequest,
-    to: PhoneNumber,
-    origin: Origin,
-    idempotency: bytes | None,
-) -> Draft:
-    verification_id, number = verification.verification_id, verification.latest.number + 1
-    fixed = fixed_secret(out.policy, verification.to, verification.action, request.secret)
-    secret = fixed or _distinct_secret(out, keys, verification, request)
-    message = replace(new_message(out, keys, verification_id, number, secret), idempotency=idempotency)
-    needs_sending = request.sid is None and fixed is None
-    if not needs_sending:
-        message = already_sent(message, request.sid)
-    outgoing = compose(out.policy, verification, message, secret, to.country, origin.base_url)
-
-    def write(writer: str) -> Refused[Verification] | None:
-        written = out.store.add_message(verification_id, message, writer)
-        return written if isinstance(written, Refused) else None
-
-    def replay() -> Sent | None:
-        return _stored_answer(_read(out, verification_id), idempotency, out.clock())
-
-    return Draft(
-        verification=verification,
-        message=message,
-        outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, verification.to),
-        limited=fixed is None and (secret is not None or needs_sending),
-        write=write,
-        undo=lambda writer: out.store.remove_unsent_message(verification_id, number, writer),
-        replay=replay if idempotency is not None else None,
-    )
+def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
+    """What became of the message; or, with everything given back, the record that took no message."""
+    verification_id, message = drafted.verification.verification_id, drafted.message
+    token = service.new_request_token()
+    claim = Claim.of(keys, drafted, is_repeatable=message.idempotency is not None)
+    with slot(service, claim, token) as held:
+        try:
+            written = service.verifications.add_message(verification_id, message, token)
+            if isinstance(written, Verification):
+                return send(service, verification_id, message, drafted.outgoing, journal)
+        except Unavailable:
+            service.verifications.remove_unsent_message(verification_id, message.number, token)
+            raise
+        held.give_back()
+        return written
 
 
-def _read(out: Outbound, verification_id: str) -> Verification:
-    verification = out.store.read(verification_id)
+def _look(service: Service, verification_id: str, idempotency: bytes | None) -> Sent | None:
+    """The answer to an earlier request with the same Idempotency-Key, if there was one."""
+    return _stored_answer(_read(service, verification_id), idempotency, service.clock())
+
+
+def _read(service: Service, verification_id: str) -> Verification:
+    verification = service.verifications.read(verification_id)
     if verification is None:
         raise UnknownVerification
     return verification
@@ -131,26 +100,13 @@ def _require_open(verification: Verification, now: int) -> None:
         raise closed
 
 
-def _distinct_secret(out: Outbound, keys: Keys, verification: Verification, request: AnotherRequest) -> Secret | None:
-    """A secret that no earlier message carries, so that what is entered names one message."""
-    while True:
-        secret = choose_secret(out, verification.action, request.secret, request.sid)
-        made_here = secret is not None and request.secret is None
-        if not made_here or not _collides(keys, verification.verification_id, verification.macs, secret):
-            return secret
-
-
-def _collides(keys: Keys, verification_id: str, macs: Mapping[int, Mac], secret: Secret | None) -> bool:
-    return secret is not None and bool(keys.matching(verification_id, macs, secret))
-
-
-def _idempotency(keys: Keys, verification_id: str, request: AnotherRequest, origin: Origin) -> bytes | None:
+def _idempotency(keys: Keys, verification_id: str, given: Given, origin: Origin) -> bytes | None:
     """The digest of key and body that is kept with the message."""
     if origin.idempotency_key is None:
         return None
-    secret = f"+{request.secret.reveal()}" if request.secret is not None else "-"
+    secret = f"+{given.secret.reveal()}" if given.secret is not None else "-"
     key = keys.index("another", origin.caller, verification_id, origin.idempotency_key)
-    body = keys.index("another-body", secret, request.sid or "")
+    body = keys.index("another-body", secret, given.sid or "")
     return key[:KEY_DIGEST_BYTES] + body[:BODY_DIGEST_BYTES]
 
 

@@ -1,11 +1,11 @@
 """Confirm that the action was performed. Whatever the way in, `_confirm` is the one place that writes it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from otp_feedback.domain.actions import Action, Way, canonical_forms, confirmed_by
 from otp_feedback.domain.backoff import INLINE_LEASE_MS
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import (
     AlreadyConfirmed,
     Canceled,
@@ -18,38 +18,23 @@ from otp_feedback.domain.errors import (
     WrongAction,
     WrongSecret,
 )
-from otp_feedback.domain.secret import Keys, RandomBytes, Secret, encode_id, parse_link_id
-from otp_feedback.domain.verification import Action, Confirmation, Message, Proof, State, Verification
-from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Vault
-from otp_feedback.usecases.report import Reporting, report_inline
-from otp_feedback.usecases.sending import recipient_id
+from otp_feedback.domain.keys import Keys
+from otp_feedback.domain.links import parse_link_id
+from otp_feedback.domain.secret import Secret
+from otp_feedback.domain.verification import Confirmation, Message, Proof, State, Verification
+from otp_feedback.usecases.ports import Confirming, Expectation, Journal, Refused, Service
+from otp_feedback.usecases.report import report_inline
 
-CHECKED = frozenset({Action.CODE, Action.PASSWORD, Action.CALLER})
-LINKED = frozenset({Action.LINK})
-SEEN_BY_CALLER = frozenset({Action.CALLER})
 ANYONE = Expectation()
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
-    """Everything that confirming needs from outside."""
-
-    reporting: Reporting
-    vault: Vault
-    random_bytes: RandomBytes
-
-    def new_writer(self) -> str:
-        """An id for one request's writes."""
-        return encode_id(self.random_bytes(8))
-
-
 def check(
-    inbound: Inbound,
+    service: Service,
     verification_id: str,
     guess: Secret,
     journal: Journal,
     *,
-    actions: frozenset[Action] = CHECKED,
+    way: Way = Way.CHECK,
     expect: Expectation = ANYONE,
 ) -> Verification:
     """Confirm by a secret that came back.
@@ -63,34 +48,34 @@ def check(
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
+    actions = confirmed_by(way)
     forms = canonical_forms(guess, actions)
     if not forms:
         raise _nothing_entered()
-    store, clock = inbound.reporting.store, inbound.reporting.clock
-    keys = inbound.vault.keys()
-    writer = inbound.new_writer()
-    reserved = store.reserve_attempt(verification_id, frozenset(forms), expect, writer)
+    keys = service.vault.keys()
+    request_token = service.new_request_token()
+    reserved = service.verifications.reserve_attempt(verification_id, frozenset(forms), expect, request_token)
     if isinstance(reserved, Refused):
-        if (again := _confirmed_by_it(inbound, keys, reserved.current, actions, guess)) is not None:
+        if (again := _confirmed_by_it(service, keys, reserved.current, actions, guess)) is not None:
             return again
         raise _counted(_why_not_checked(reserved.current, actions, frozenset(forms), expect), journal)
     if keys.unknown_key_ids(reserved.macs.values()):
-        keys = inbound.vault.refreshed_keys()
+        keys = service.vault.refreshed_keys()
     matching = _sent_ones(reserved, keys.matching(verification_id, reserved.macs, forms[reserved.action]))
-    now = clock()
+    now = service.clock()
     for number in sorted(matching, reverse=True):
         message = reserved.messages[number]
         if message.is_live(now):
             confirming = Confirming(number, message.mac, actions, Proof.SECRET)
-            confirmed = _confirm(inbound, keys, reserved, confirming, guess, writer, journal)
+            confirmed = _confirm(service, keys, reserved, confirming, guess, request_token, journal)
             if confirmed is not None:
                 return confirmed
-        _report_late(inbound, reserved, message, journal)
+        _report_late(service, reserved, message, journal)
     if not matching:
-        store.add_failure(recipient_id(keys, reserved.to))
+        service.budgets.add_failure(keys.recipient(reserved.to))
     if keys.unknown_key_ids(reserved.macs.values()):
         raise Unavailable
-    raise _counted(_missed(reserved, clock()), journal)
+    raise _counted(_missed(reserved, service.clock()), journal)
 
 
 def _sent_ones(verification: Verification, numbers: Iterable[int]) -> frozenset[int]:
@@ -98,7 +83,7 @@ def _sent_ones(verification: Verification, numbers: Iterable[int]) -> frozenset[
     return frozenset(n for n in numbers if verification.messages[n].delivery is not Delivery.REJECTED)
 
 
-def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:
+def confirm_link(service: Service, link: str, journal: Journal) -> Verification:
     """Confirm by the id that a link carried; idempotent for whoever holds the very link that confirmed.
 
     Raises
@@ -110,10 +95,10 @@ def confirm_link(inbound: Inbound, link: str, journal: Journal) -> Verification:
     if parsed is None:
         raise MalformedRequest("id", "must be the id of a link")
     verification_id, secret = parsed
-    return check(inbound, verification_id, secret, journal, actions=LINKED)
+    return check(service, verification_id, secret, journal, way=Way.LINK)
 
 
-def confirm_by_caller(inbound: Inbound, verification_id: str, number: int | None, journal: Journal) -> Verification:
+def confirm_by_caller(service: Service, verification_id: str, number: int | None, journal: Journal) -> Verification:
     """Confirm by the caller's own word that it saw the action; idempotent.
 
     Nothing is compared, so no attempt is reserved.
@@ -129,10 +114,12 @@ def confirm_by_caller(inbound: Inbound, verification_id: str, number: int | None
         Not confirmed; which one says why.
     """
     journal.note(verification=verification_id)
-    return confirm_unguessed(inbound, verification_id, Confirming(number, None, SEEN_BY_CALLER, Proof.CALLER), journal)
+    return confirm_unguessed(
+        service, verification_id, Confirming(number, None, confirmed_by(Way.WORD), Proof.CALLER), journal
+    )
 
 
-def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confirming, journal: Journal) -> Verification:
+def confirm_unguessed(service: Service, verification_id: str, confirming: Confirming, journal: Journal) -> Verification:
     """Confirm where nothing is compared; where the same was confirmed before, say so again.
 
     Raises
@@ -140,17 +127,17 @@ def confirm_unguessed(inbound: Inbound, verification_id: str, confirming: Confir
     Problem
         Not confirmed; which one says why.
     """
-    keys = inbound.vault.keys()
-    written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+    keys = service.vault.keys()
+    written = _write_confirmed(service, verification_id, confirming, service.new_request_token())
     if isinstance(written, Refused) and (only := _only_one_sent(written.current, confirming)) is not None:
         confirming = replace(confirming, only=only)
-        written = _write_confirmed(inbound, verification_id, confirming, inbound.new_writer())
+        written = _write_confirmed(service, verification_id, confirming, service.new_request_token())
     if isinstance(written, Verification):
-        return _after_confirming(inbound, keys, written, journal)
-    return _answer_again(inbound, written.current, confirming, journal)
+        return _after_confirming(service, keys, written, journal)
+    return _answer_again(service, written.current, confirming, journal)
 
 
-def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verification:
+def cancel(service: Service, verification_id: str, journal: Journal) -> Verification:
     """Cancel a pending verification; idempotent.
 
     Raises
@@ -158,7 +145,7 @@ def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verifica
     UnknownVerification, AlreadyConfirmed
     """
     journal.note(verification=verification_id)
-    written = inbound.reporting.store.cancel(verification_id, inbound.new_writer())
+    written = service.verifications.cancel(verification_id, service.new_request_token())
     if isinstance(written, Verification):
         return written
     if written.current is None:
@@ -169,7 +156,7 @@ def cancel(inbound: Inbound, verification_id: str, journal: Journal) -> Verifica
 
 
 def _answer_again(
-    inbound: Inbound, current: Verification | None, confirming: Confirming, journal: Journal
+    service: Service, current: Verification | None, confirming: Confirming, journal: Journal
 ) -> Verification:
     """What somebody's word comes to where it changed nothing."""
     number = confirming.message
@@ -180,36 +167,36 @@ def _answer_again(
         return current
     if isinstance(problem, Unavailable):
         message = _named(current, number)
-        if message.is_live(inbound.reporting.clock()):
+        if message.is_live(service.clock()):
             raise problem
-        _report_late(inbound, current, message, journal)
+        _report_late(service, current, message, journal)
         problem = Expired()
     raise _counted(problem, journal)
 
 
 def _write_confirmed(
-    inbound: Inbound, verification_id: str, confirming: Confirming, writer: str
+    service: Service, verification_id: str, confirming: Confirming, request_token: str
 ) -> Verification | Refused[Verification]:
-    now = inbound.reporting.clock()
-    return inbound.reporting.store.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, writer)
+    now = service.clock()
+    return service.verifications.confirm(verification_id, confirming, now, now + INLINE_LEASE_MS, request_token)
 
 
 def _confirm(
-    inbound: Inbound,
+    service: Service,
     keys: Keys,
     reserved: Verification,
     confirming: Confirming,
     guess: Secret,
-    writer: str,
+    request_token: str,
     journal: Journal,
 ) -> Verification | None:
     """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
-    written = _write_confirmed(inbound, reserved.verification_id, confirming, writer)
+    written = _write_confirmed(service, reserved.verification_id, confirming, request_token)
     if isinstance(written, Verification):
-        return _after_confirming(inbound, keys, written, journal)
+        return _after_confirming(service, keys, written, journal)
     if written.current is None:
         raise UnknownVerification
-    if (again := _confirmed_by_it(inbound, keys, written.current, confirming.actions, guess)) is not None:
+    if (again := _confirmed_by_it(service, keys, written.current, confirming.actions, guess)) is not None:
         return again
     ended = _ENDED.get(written.current.state)
     if ended is not None:
@@ -218,7 +205,7 @@ def _confirm(
 
 
 def _confirmed_by_it(
-    inbound: Inbound, keys: Keys, current: Verification | None, actions: frozenset[Action], guess: Secret
+    service: Service, keys: Keys, current: Verification | None, actions: frozenset[Action], guess: Secret
 ) -> Verification | None:
     """The verification as it stands, where the guess is the very link that confirmed it.
 
@@ -229,43 +216,45 @@ def _confirmed_by_it(
     Unavailable
         The MAC's key is not known.
     """
-    if current is None or current.confirmation is None or actions != LINKED or current.action not in actions:
+    if current is None or current.confirmation is None or current.action not in actions:
+        return None
+    if current.action.traits.carries != "link":
         return None
     number = current.confirmation.message
     macs = {each: mac for each, mac in current.macs.items() if each == number}
     if keys.unknown_key_ids(macs.values()):
-        keys = inbound.vault.refreshed_keys()
+        keys = service.vault.refreshed_keys()
     if keys.unknown_key_ids(macs.values()):
         raise Unavailable
     return current if keys.matching(current.verification_id, macs, guess) else None
 
 
-def _after_confirming(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
+def _after_confirming(service: Service, keys: Keys, confirmed: Verification, journal: Journal) -> Verification:
     confirmation = _confirmation_of(confirmed)
     if not confirmed.is_test:
         journal.count("Confirmed")
     journal.note(number=confirmation.message, proof=confirmation.proof.value, action=confirmed.action.value)
     if confirmation.proof is not Proof.SENDER:
-        _reset_failures(inbound, keys, confirmed, journal)
+        _reset_failures(service, keys, confirmed, journal)
     message = confirmed.messages[confirmation.message]
-    settled = report_inline(inbound.reporting, confirmed, message, journal)
+    settled = report_inline(service, confirmed, message, journal)
     return confirmed.with_feedback(message.number, settled)
 
 
-def _reset_failures(inbound: Inbound, keys: Keys, confirmed: Verification, journal: Journal) -> None:
+def _reset_failures(service: Service, keys: Keys, confirmed: Verification, journal: Journal) -> None:
     """What is confirmed stays confirmed; failures that could not be reset only make the limit stricter."""
     try:
-        inbound.reporting.store.reset_failures(recipient_id(keys, confirmed.to), inbound.reporting.clock())
+        service.budgets.reset_failures(keys.recipient(confirmed.to), service.clock())
     except Unavailable:
         journal.note(reset="unavailable")
 
 
-def _report_late(inbound: Inbound, verification: Verification, message: Message, journal: Journal) -> None:
+def _report_late(service: Service, verification: Verification, message: Message, journal: Journal) -> None:
     """The message arrived and was acted on, though too late to confirm: Twilio shall know."""
-    if verification.is_test or not inbound.reporting.policy.report_late_actions:
+    if verification.is_test or not service.policy.report_late_actions:
         return
-    now = inbound.reporting.clock()
-    written = inbound.reporting.store.report_late(verification.verification_id, message, now)
+    now = service.clock()
+    written = service.verifications.report_late(verification.verification_id, message, now)
     if isinstance(written, Verification):
         journal.count("FeedbackDeferred")
         journal.note(late=message.number)

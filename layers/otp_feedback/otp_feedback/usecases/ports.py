@@ -5,10 +5,16 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
+from otp_feedback.domain.actions import Action
+from otp_feedback.domain.breaker import CircuitBreaker
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.limits import Limits, Windows
-from otp_feedback.domain.secret import Keys, Mac
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, Verification
+from otp_feedback.domain.hourly_cap import HourlyCap
+from otp_feedback.domain.ids import RandomBytes, encode_id
+from otp_feedback.domain.keys import Keys, Mac
+from otp_feedback.domain.outcomes import Outcomes
+from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.recipient import Limits, Recipient, Windows
+from otp_feedback.domain.verification import Feedback, Message, Proof, Verification
 
 OUTBOX_SHARDS = 16
 """Shards of the outbox's index: a due report stands in one of them, by its verification's id."""
@@ -28,31 +34,6 @@ class Refused[T]:
     """
 
     current: T | None
-
-
-@dataclass(frozen=True, slots=True)
-class Recipient:
-    """What is kept of a phone number.
-
-    Parameters
-    ----------
-    sends
-        Epoch milliseconds of the last sends, newest first.
-    holders
-        What each of these sends was for.
-    failures
-        Consecutive wrong guesses.
-    last_confirmed_at
-        Epoch milliseconds; None where it never confirmed anything.
-    last_inbound_at
-        Epoch milliseconds of the last message or call from it that confirmed nothing while a reply was awaited.
-    """
-
-    sends: tuple[int, ...] = ()
-    holders: tuple[str, ...] = ()
-    failures: int = 0
-    last_confirmed_at: int | None = None
-    last_inbound_at: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,60 +84,28 @@ class DueReport:
     due_at: int
 
 
-class Store(Protocol):
-    """The records. Every write is one conditional update; `Unavailable` where the store does not answer.
+class Verifications(Protocol):
+    """The verifications' records. Every write is one conditional update; `Unavailable` where the store does not answer.
 
-    `writer` is an id made for one request: where an acknowledgement was lost and the write is repeated,
+    `request_token` is an id made for one request: where an acknowledgement was lost and the write is repeated,
     the failed condition counts as a success only if the field of this kind of write holds it.
     """
 
-    def reserve_send(
-        self, recipient: bytes, holder: str, now: int, limits: Limits, writer: str
-    ) -> Recipient | Refused[Recipient]:
-        """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
-
-    def reserve_limit_key(
-        self, limit_key: bytes, now: int, windows: Windows, writer: str
-    ) -> Recipient | Refused[Recipient]:
-        """Take a slot in the windows of a caller's limit key."""
-
-    def read_limit_key(self, limit_key: bytes) -> Recipient | None:
-        """The windows of a caller's limit key, consistently; the holders are the writers' ids."""
-
-    def release_limit_key(self, limit_key: bytes, windows: Windows, writer: str) -> None:
-        """Give back the slot that the writer took."""
-
-    def count_sends(self, hour: int, more: int, ttl: int) -> int:
-        """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""
-
-    def read_recipient(self, recipient: bytes) -> Recipient | None:
-        """The recipient, consistently."""
-
-    def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
-        """Put an inbound message or call to a verification's message, once for ever; returns the one it was put to."""
-
-    def note_inbound(self, recipient: bytes, now: int) -> None:
-        """Note that a message or call came from a known recipient and confirmed nothing."""
-
-    def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
-        """What an inbound message or call was put to; None where it was not seen yet."""
-
-    def release_send(self, recipient: bytes, writer: str) -> None:
-        """Give back the slot just taken, where provably no message was created."""
-
-    def create(self, verification: Verification, ttl: int, writer: str) -> Refused[Verification] | None:
+    def create(self, verification: Verification, ttl: int, request_token: str) -> Refused[Verification] | None:
         """Write a new record; `ttl` in epoch seconds."""
 
-    def delete_unsent(self, verification_id: str, writer: str) -> None:
+    def delete_unsent(self, verification_id: str, request_token: str) -> None:
         """Take back a record just written, where provably no message was created; refuse it where it was used since."""
 
     def read(self, verification_id: str) -> Verification | None:
         """The record, consistently."""
 
-    def add_message(self, verification_id: str, message: Message, writer: str) -> Verification | Refused[Verification]:
+    def add_message(
+        self, verification_id: str, message: Message, request_token: str
+    ) -> Verification | Refused[Verification]:
         """Add the next message to a pending verification."""
 
-    def remove_unsent_message(self, verification_id: str, number: int, writer: str) -> None:
+    def remove_unsent_message(self, verification_id: str, number: int, request_token: str) -> None:
         """Take back a message just added, where provably it was not created; refuse it where another followed."""
 
     def advance_message(
@@ -172,9 +121,49 @@ class Store(Protocol):
         """Move a message's delivery state forward and set its SID once."""
 
     def reserve_attempt(
-        self, verification_id: str, actions: frozenset[Action], expect: Expectation, writer: str
+        self, verification_id: str, actions: frozenset[Action], expect: Expectation, request_token: str
     ) -> Verification | Refused[Verification]:
         """Take one of a pending verification's attempts; returns the record as it is now."""
+
+    def confirm(
+        self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
+    ) -> Verification | Refused[Verification]:
+        """The one write of `confirmed`: state, message, proof and that message's due feedback together."""
+
+    def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
+        """Put the feedback of a message that was acted on after its expiry into the outbox."""
+
+    def cancel(self, verification_id: str, request_token: str) -> Verification | Refused[Verification]:
+        """Cancel a pending verification."""
+
+    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
+        """Note what came of a message's feedback; out of the outbox where no other is due."""
+
+
+class Budgets(Protocol):
+    """What recipients, limit keys and the whole stack may still send and guess; conditions and errors as above."""
+
+    def read_recipient(self, recipient: bytes) -> Recipient | None:
+        """The recipient, consistently."""
+
+    def reserve_send(
+        self, recipient: bytes, holder: str, now: int, limits: Limits, request_token: str
+    ) -> Recipient | Refused[Recipient]:
+        """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
+
+    def release_send(self, recipient: bytes, request_token: str) -> None:
+        """Give back the slot just taken, where provably no message was created."""
+
+    def reserve_limit_key(
+        self, limit_key: bytes, now: int, windows: Windows, request_token: str
+    ) -> Recipient | Refused[Recipient]:
+        """Take a slot in the windows of a caller's limit key."""
+
+    def release_limit_key(self, limit_key: bytes, windows: Windows, request_token: str) -> None:
+        """Give back the slot that the request took."""
+
+    def count_sends(self, hour: int, more: int, ttl: int) -> int:
+        """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""
 
     def add_failure(self, recipient: bytes) -> None:
         """Count a wrong guess for the recipient."""
@@ -182,22 +171,22 @@ class Store(Protocol):
     def reset_failures(self, recipient: bytes, now: int) -> None:
         """Forget the recipient's wrong guesses after a right one."""
 
-    def confirm(
-        self, verification_id: str, confirming: Confirming, now: int, due_at: int, writer: str
-    ) -> Verification | Refused[Verification]:
-        """The one write of `confirmed`: state, message, proof and that message's due feedback together."""
 
-    def report_late(self, verification_id: str, message: Message, due_at: int) -> Verification | Refused[Verification]:
-        """Put the feedback of a message that was acted on after its expiry into the outbox."""
+class InboundBindings(Protocol):
+    """Which verification each inbound message or call was put to, once for ever."""
 
-    def cancel(self, verification_id: str, writer: str) -> Verification | Refused[Verification]:
-        """Cancel a pending verification."""
+    def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
+        """What an inbound message or call was put to; None where it was not seen yet."""
 
-    def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
-        """Note what came of a message's feedback; out of the outbox where no other is due."""
+    def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
+        """Put an inbound message or call to a verification's message, once for ever; returns the one it was put to."""
 
-    def leave_outbox(self, verification_id: str, ttl: int) -> None:
-        """Take a record out of the outbox in which no message's feedback is due."""
+    def note_inbound(self, recipient: bytes, now: int) -> None:
+        """Note that a message or call came from a known recipient and confirmed nothing."""
+
+
+class Outbox(Protocol):
+    """Reports that are due, and the leases of those who work on them."""
 
     def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
         """The shard's entries that are due, oldest first, from behind `after` on; they may be out of date."""
@@ -210,6 +199,9 @@ class Store(Protocol):
 
     def postpone(self, report: DueReport, due_at: int) -> None:
         """Try an entry again later and count the failure, unless somebody moved it meanwhile."""
+
+    def leave_outbox(self, verification_id: str, ttl: int) -> None:
+        """Take a record out of the outbox in which no message's feedback is due."""
 
     def read_outcomes(self, now: int) -> str:
         """How the last reports ended, as `domain.outcomes` has it, consistently; empty where that is long ago."""
@@ -369,3 +361,43 @@ class Journal(Protocol):
 
     def gauge(self, metric: str, value: int) -> None:
         """Set one of the documented metrics to the highest of its values, in seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Everything that the use cases need from outside.
+
+    Parameters
+    ----------
+    random_bytes
+        A cryptographic source.
+    sleep
+        Waits so many seconds.
+    hourly_cap
+        The cap on the stack's messages; None for none.
+    spent_s
+        Seconds since the request under way came in, for which its user has been waiting.
+    """
+
+    verifications: Verifications
+    budgets: Budgets
+    inbound: InboundBindings
+    outbox: Outbox
+    twilio: Twilio
+    vault: Vault
+    policy: Policy
+    breaker: CircuitBreaker
+    outcomes: Outcomes
+    hourly_cap: HourlyCap | None
+    clock: Clock
+    random_bytes: RandomBytes
+    sleep: Callable[[float], None]
+    spent_s: Callable[[], float]
+
+    def new_request_token(self) -> str:
+        """An id for one request's writes."""
+        return encode_id(self.random_bytes(8))
+
+    def fraction(self) -> float:
+        """A draw from [0, 1)."""
+        return int.from_bytes(self.random_bytes(6)) / (1 << 48)

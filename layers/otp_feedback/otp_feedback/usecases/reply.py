@@ -3,22 +3,21 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from otp_feedback.domain.actions import Way, confirmed_by
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.phone import number_at, recorded_number
 from otp_feedback.domain.policy import Policy
+from otp_feedback.domain.recipient import Recipient, replied_to
 from otp_feedback.domain.replies import refuses, why_no_answer
 from otp_feedback.domain.senders import is_messaging_service, is_reached_at
-from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language
-from otp_feedback.domain.verification import Action, Feedback, Message, Proof, State, Verification
-from otp_feedback.usecases.confirm import Inbound, confirm_unguessed
-from otp_feedback.usecases.ports import Confirming, Journal, Recipient
-from otp_feedback.usecases.sending import recipient_id, replied_to
+from otp_feedback.domain.texts import ANY_LANGUAGE, ENGLISH, UnsupportedLocale, choose_language, spoken_language
+from otp_feedback.domain.verification import Feedback, Message, Proof, State, Verification
+from otp_feedback.usecases.confirm import confirm_unguessed
+from otp_feedback.usecases.ports import Confirming, Journal, Service
 
 NOTHING = ("-", 0)
 """What an inbound message or call is bound to that answers no verification."""
-
-REPLIED = frozenset({Action.REPLY})
 
 REACTION = "reaction"
 """Twilio's `MessageType` of a WhatsApp reaction, whose `Body` is the sign alone."""
@@ -28,7 +27,7 @@ LATE_REPLY_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class InboundReply:
     """An inbound message or call.
 
     Parameters
@@ -56,7 +55,7 @@ class Reply:
     kind: str | None = None
 
 
-def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
+def confirm_by_reply(service: Service, reply: InboundReply, journal: Journal) -> bool:
     """Put an inbound message or call to the verification that it answers, and confirm that.
 
     Returns whether it confirmed one; what does not is for the user's own application, a late answer too, though that is
@@ -69,16 +68,18 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
         journal.note(ignored="no-number")
         return False
     journal.note(to=number.masked)
-    bound = inbound.reporting.store.bound_inbound(reply.sid)
+    bound = service.inbound.bound_inbound(reply.sid)
     if bound == NOTHING:
         journal.note(ignored="no-match")
-    target = bound or _put(inbound, reply, number.e164, journal)
+    target = bound or _put(service, reply, number.e164, journal)
     if target == NOTHING:
         return False
     verification_id, message = target
     journal.note(verification=verification_id)
     try:
-        confirm_unguessed(inbound, verification_id, Confirming(message, None, REPLIED, Proof.SENDER), journal)
+        confirm_unguessed(
+            service, verification_id, Confirming(message, None, confirmed_by(Way.REPLY), Proof.SENDER), journal
+        )
     except Problem as problem:
         if problem.name == "unavailable":
             raise
@@ -87,13 +88,13 @@ def confirm_by_reply(inbound: Inbound, reply: Reply, journal: Journal) -> bool:
     return True
 
 
-def _put(inbound: Inbound, reply: Reply, e164: str, journal: Journal) -> tuple[str, int]:
+def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> tuple[str, int]:
     """Bind an inbound message or call to what it answers; where that is nothing live, note that one came.
 
     What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
     """
-    store, now, policy = inbound.reporting.store, inbound.reporting.clock(), inbound.reporting.policy
-    line = _read_line(inbound, recipient_id(inbound.vault.keys(), e164))
+    now, policy = service.clock(), service.policy
+    line = _read_line(service, service.vault.keys().recipient(e164))
     ignored = _why_ignored(reply, policy)
     if ignored is not None and not line.awaiting:
         journal.note(ignored=ignored)
@@ -104,13 +105,13 @@ def _put(inbound: Inbound, reply: Reply, e164: str, journal: Journal) -> tuple[s
     if found is None:
         journal.note(ignored=ignored or "no-match")
         if line.awaiting and policy.report_late_actions:
-            store.note_inbound(line.recipient, now)
-        return store.bind_inbound(reply.sid, *NOTHING)
+            service.inbound.note_inbound(line.recipient, now)
+        return service.inbound.bind_inbound(reply.sid, *NOTHING)
     message, verification = found
-    bound = store.bind_inbound(reply.sid, verification.verification_id, message.number)
+    bound = service.inbound.bind_inbound(reply.sid, verification.verification_id, message.number)
     if not message.is_live(now):
         # Noted only now, so that the webhook, repeated after a crash, is not taken for a second one.
-        store.note_inbound(line.recipient, now)
+        service.inbound.note_inbound(line.recipient, now)
     return bound
 
 
@@ -133,17 +134,20 @@ class _Line:
     heard_at: int
 
 
-def _read_line(inbound: Inbound, recipient_key: bytes) -> _Line:
-    store = inbound.reporting.store
-    recipient = store.read_recipient(recipient_key) or Recipient()
+def _read_line(service: Service, recipient_key: bytes) -> _Line:
+    recipient = service.budgets.read_recipient(recipient_key) or Recipient()
     names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
-    asked = [each for each in map(store.read, names) if each is not None and each.action is Action.REPLY]
+    asked = [
+        each
+        for each in map(service.verifications.read, names)
+        if each is not None and each.action.is_confirmed_by(Way.REPLY)
+    ]
     answered = [each.confirmation.at for each in asked if each.confirmation and each.confirmation.proof is Proof.SENDER]
     awaiting = [each for each in asked if each.state is State.PENDING]
     return _Line(recipient_key, awaiting, max(recipient.last_inbound_at or 0, *answered, 0))
 
 
-def _why_ignored(reply: Reply, policy: Policy) -> str | None:
+def _why_ignored(reply: InboundReply, policy: Policy) -> str | None:
     """Why it answers nothing, whatever it answers; a call says nothing that could."""
     if reply.opted_out:
         return "opt-out"
@@ -152,7 +156,7 @@ def _why_ignored(reply: Reply, policy: Policy) -> str | None:
     return why_no_answer(reply.body, policy.reply_keyword) if reply.body is not None else None
 
 
-def _is_refusal(reply: Reply, verification: Verification, policy: Policy) -> bool:
+def _is_refusal(reply: InboundReply, verification: Verification, policy: Policy) -> bool:
     return reply.body is not None and refuses(reply.body, _language_of(verification, policy), policy.reply_keyword)
 
 
@@ -162,13 +166,13 @@ def _language_of(verification: Verification, policy: Policy) -> str:
     locale = verification.locale or policy.language
     template = policy.templates.get(verification.template or "")
     try:
-        language = choose_language(Action.REPLY, locale, country, template)
-        return language if language != ANY_LANGUAGE else choose_language(Action.CODE, locale, country)
+        language = choose_language(verification.action, locale, country, template)
+        return language if language != ANY_LANGUAGE else spoken_language(locale, country)
     except UnsupportedLocale:
         return ENGLISH
 
 
-def _find(policy: Policy, reply: Reply, line: _Line, now: int) -> tuple[Message, Verification] | None:
+def _find(policy: Policy, reply: InboundReply, line: _Line, now: int) -> tuple[Message, Verification] | None:
     """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
     candidates = [
         (message, verification)
@@ -180,7 +184,7 @@ def _find(policy: Policy, reply: Reply, line: _Line, now: int) -> tuple[Message,
     return max(candidates, key=lambda pair: _preference(pair[0], now), default=None)
 
 
-def _answers(reply: Reply, verification: Verification, message: Message) -> bool:
+def _answers(reply: InboundReply, verification: Verification, message: Message) -> bool:
     sender = verification.sender_of(message)
     if reply.original_sid is not None:
         comes_back = is_reached_at(sender, reply.receiver) or is_messaging_service(sender)
@@ -188,7 +192,7 @@ def _answers(reply: Reply, verification: Verification, message: Message) -> bool
     return is_reached_at(sender, reply.receiver) and message.delivery is not Delivery.REJECTED
 
 
-def _may_come_late(policy: Policy, reply: Reply, message: Message, line: _Line, now: int) -> bool:
+def _may_come_late(policy: Policy, reply: InboundReply, message: Message, line: _Line, now: int) -> bool:
     """Whether a reply to an expired message is still to be reported.
 
     What names no message may be about anything: only the first that came since, and soon, is taken for the answer.

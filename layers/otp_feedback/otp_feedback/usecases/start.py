@@ -2,29 +2,20 @@
 
 from dataclasses import dataclass, field
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import CountryNotAllowed, IdempotencyConflict, MalformedRequest, Unavailable
-from otp_feedback.domain.limits import canonical_limit_key
+from otp_feedback.domain.ids import ID_BYTES, encode_id, new_verification_id
+from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import PhoneNumber, parse_number
 from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.secret import ID_BYTES, Keys, Secret, encode_id, new_verification_id
+from otp_feedback.domain.recipient import canonical_limit_key
+from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.senders import takes_replies
-from otp_feedback.domain.verification import Action, Status, Verification
-from otp_feedback.usecases.ports import Journal, Refused
-from otp_feedback.usecases.sending import (
-    Draft,
-    Outbound,
-    Replay,
-    Sent,
-    already_sent,
-    answer_again,
-    choose_locale,
-    choose_secret,
-    compose,
-    dispatch,
-    fixed_secret,
-    new_message,
-    recipient_id,
-)
+from otp_feedback.domain.verification import Status, Verification
+from otp_feedback.usecases.budget import Claim, HeldBySameRequest, slot
+from otp_feedback.usecases.message import Draft, Given, draft
+from otp_feedback.usecases.ports import Journal, Refused, Service
+from otp_feedback.usecases.send import Origin, Sent, answer_again, await_answer, send
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +41,7 @@ class StartRequest:
     sid: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where a request comes from.
-
-    Parameters
-    ----------
-    caller
-        Who asks, as the authoriser says; keeps callers' Idempotency-Keys apart.
-    idempotency_key
-        The caller's key; None without one.
-    base_url
-        The stack's public address, without a slash at its end.
-    """
-
-    caller: str
-    idempotency_key: str | None
-    base_url: str
-
-
-def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
+def start(service: Service, request: StartRequest, origin: Origin, journal: Journal) -> Sent:
     """Send a verification's first message.
 
     Raises
@@ -79,66 +51,61 @@ def start(out: Outbound, request: StartRequest, origin: Origin, journal: Journal
     """
     number = parse_number(request.to)
     journal.note(to=number.masked, country=number.country, action=request.action.value)
-    _require_allowed(request, number, out.policy)
-    keys = out.vault.keys()
-    verification_id, fingerprint = _identify(out, keys, request, origin)
+    _require_allowed(request, number, service.policy)
+    keys = service.vault.keys()
+    verification_id, fingerprint = _identify(service, keys, request, origin)
     journal.note(verification=verification_id)
-
-    def replay() -> Sent | None:
-        kept = out.store.read(verification_id)
-        return _stored_answer(kept, fingerprint, out.clock()) if kept is not None else None
-
-    if fingerprint is not None and (answer := replay()) is not None:
+    if fingerprint is not None and (answer := _look(service, verification_id, fingerprint)) is not None:
         journal.note(replayed="yes")
         return answer
-    draft = _draft(out, keys, request, number, origin, verification_id, fingerprint, replay)
-    sent = dispatch(out, draft, journal)
-    return _answer_of_other(sent, fingerprint, out.clock()) if isinstance(sent, Refused) else sent
+    now = service.clock()
+    begun = _begun(service.policy, keys, request, verification_id, fingerprint, now)
+    given = Given(request.secret, request.sid)
+    drafted = draft(service, keys, begun, given, now, number.country, origin.base_url)
+    try:
+        sent = _write_and_send(service, keys, drafted, journal)
+    except HeldBySameRequest:
+        return await_answer(service, lambda: _look(service, verification_id, fingerprint), journal)
+    return _answer_of_other(sent, fingerprint, service.clock()) if isinstance(sent, Refused) else sent
 
 
-def _draft(
-    out: Outbound,
-    keys: Keys,
-    request: StartRequest,
-    number: PhoneNumber,
-    origin: Origin,
-    verification_id: str,
-    fingerprint: bytes | None,
-    replay: Replay,
-) -> Draft:
-    fixed = fixed_secret(out.policy, number.e164, request.action, request.secret)
-    secret = choose_secret(out, request.action, request.secret, request.sid)
-    secret = fixed or secret
-    message = new_message(out, keys, verification_id, 1, secret)
-    needs_sending = request.sid is None and fixed is None
-    if not needs_sending:
-        message = already_sent(message, request.sid)
-    verification = Verification(
+def _begun(
+    policy: Policy, keys: Keys, request: StartRequest, verification_id: str, fingerprint: bytes | None, now: int
+) -> Verification:
+    """The verification, before it has a message."""
+    return Verification(
         verification_id=verification_id,
         action=request.action,
-        to=number.e164,
-        created_at=message.sent_at,
-        max_attempts=out.policy.limits.max_attempts,
-        messages={1: message},
-        locale=choose_locale(out.policy, request.template, request.action, request.locale),
+        to=request.to,
+        created_at=now,
+        max_attempts=policy.limits.max_attempts,
+        messages={},
+        locale=request.locale,
         template=request.template,
-        sender=request.sender or out.policy.sender,
+        sender=request.sender or policy.sender,
         reference=request.reference,
         limit_key=_limit_key(keys, request.limit_key),
         fingerprint=fingerprint,
-        is_test=fixed is not None,
     )
-    outgoing = compose(out.policy, verification, message, secret, number.country, origin.base_url)
-    return Draft(
-        verification=verification,
-        message=message,
-        outgoing=outgoing if needs_sending else None,
-        recipient=recipient_id(keys, number.e164),
-        limited=fixed is None and (secret is not None or needs_sending),
-        write=lambda writer: out.store.create(verification, out.policy.record_ttl(message.sent_at), writer),
-        undo=lambda writer: out.store.delete_unsent(verification_id, writer),
-        replay=replay if fingerprint is not None else None,
-    )
+
+
+def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
+    """What became of the message; or, with everything given back, the record that stood there already."""
+    verification = drafted.verification
+    verification_id, token = verification.verification_id, service.new_request_token()
+    claim = Claim.of(keys, drafted, is_repeatable=verification.fingerprint is not None)
+    with slot(service, claim, token) as held:
+        try:
+            ttl = service.policy.record_ttl(verification.created_at)
+            refused = service.verifications.create(verification, ttl, token)
+            if refused is None:
+                return send(service, verification_id, drafted.message, drafted.outgoing, journal)
+        except Unavailable:
+            # It may have been written: who sends the same Idempotency-Key again would be answered, and sent nothing.
+            service.verifications.delete_unsent(verification_id, token)
+            raise
+        held.give_back()
+        return refused
 
 
 def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy) -> None:
@@ -146,14 +113,14 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
         raise CountryNotAllowed
     if request.sender is not None and request.sender not in policy.senders:
         raise MalformedRequest("sender", "is not one of the stack's senders")
-    if request.action is Action.REPLY and not takes_replies(request.sender or policy.sender):
+    if request.action.traits.awaits_reply and not takes_replies(request.sender or policy.sender):
         raise MalformedRequest("sender", "is alphanumeric, which nobody can reply to")
 
 
-def _identify(out: Outbound, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
+def _identify(service: Service, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
     """The verification's id and the request's fingerprint: both follow from an Idempotency-Key, where there is one."""
     if origin.idempotency_key is None:
-        return new_verification_id(out.random_bytes), None
+        return new_verification_id(service.random_bytes), None
     digest = keys.index("idempotency", origin.caller, origin.idempotency_key)
     return encode_id(digest[:ID_BYTES]), _fingerprint(keys, request)
 
@@ -176,6 +143,12 @@ def _fingerprint(keys: Keys, request: StartRequest) -> bytes:
         request.sid,
     )
     return keys.index("fingerprint", *("-" if value is None else f"+{value}" for value in fields))[:16]
+
+
+def _look(service: Service, verification_id: str, fingerprint: bytes | None) -> Sent | None:
+    """The answer to an earlier request with the same Idempotency-Key, if there was one."""
+    kept = service.verifications.read(verification_id)
+    return _stored_answer(kept, fingerprint, service.clock()) if kept is not None else None
 
 
 def _stored_answer(kept: Verification, fingerprint: bytes | None, now: int) -> Sent:

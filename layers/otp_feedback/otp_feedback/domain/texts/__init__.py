@@ -3,15 +3,21 @@
 A pure package: strings in, strings out.
 """
 
-from otp_feedback.domain.texts.choice import ENGLISH, choose_language, default_text, languages, preferred_tag
+from otp_feedback.domain.texts.choice import (
+    ENGLISH,
+    choose_language,
+    default_text,
+    languages,
+    preferred_tag,
+    spoken_language,
+)
 from otp_feedback.domain.texts.errors import TemplateError, UnsupportedLocale
 from otp_feedback.domain.texts.page import PAGE_LANGUAGES, PageTexts, choose_page_language, page_texts
 from otp_feedback.domain.texts.rendering import Body, Content, render
 from otp_feedback.domain.texts.segments import Encoding, Segments, segments
-from otp_feedback.domain.texts.template import ACTIONS, ANY_LANGUAGE, MAX_BODY, Template, parse_templates
+from otp_feedback.domain.texts.template import ANY_LANGUAGE, MAX_BODY, Template, parse_templates
 
 __all__ = [
-    "ACTIONS",
     "ANY_LANGUAGE",
     "ENGLISH",
     "MAX_BODY",
@@ -33,4 +39,5 @@ __all__ = [
     "preferred_tag",
     "render",
     "segments",
+    "spoken_language",
 ]

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from otp_feedback.domain.texts.data import caller, code, link, password, reply
+from otp_feedback.domain.texts.data import TEXTS, TEXTS_WITH_KEYWORD
 from otp_feedback.domain.texts.data.countries import LANGUAGE_OF_COUNTRY
 from otp_feedback.domain.texts.errors import UnsupportedLocale
 from otp_feedback.domain.texts.tags import Tag, nearest, parse_locale, parse_tag
@@ -10,15 +10,8 @@ from otp_feedback.domain.texts.template import ANY_LANGUAGE, Template
 
 ENGLISH: Final = "en"
 
-_TEXTS = {
-    "code": code.TEXTS,
-    "link": link.TEXTS,
-    "password": password.TEXTS,
-    "reply": reply.TEXTS,
-    "caller": caller.TEXTS,
-}
-_LANGUAGES = {action: tuple(texts) for action, texts in _TEXTS.items()}
-_ALL_LANGUAGES = tuple(dict.fromkeys(language for texts in _TEXTS.values() for language in texts))
+_LANGUAGES = {action: tuple(texts) for action, texts in TEXTS.items()}
+_ALL_LANGUAGES = tuple(dict.fromkeys(language for texts in TEXTS.values() for language in texts))
 
 
 def languages(action: str) -> tuple[str, ...]:
@@ -32,13 +25,13 @@ def default_text(action: str, language: str, *, with_keyword: bool = False) -> s
     Parameters
     ----------
     action
-        One of ACTIONS.
+        An action's name.
     language
         A tag that `languages` lists for the action; English is the answer for any other.
     with_keyword
-        For `reply`: the text that asks for {keyword}.
+        Whether the text is to ask for {keyword}, where the action has one that does.
     """
-    texts = reply.TEXTS_WITH_KEYWORD if action == "reply" and with_keyword else _TEXTS[action]
+    texts = TEXTS_WITH_KEYWORD.get(action, TEXTS[action]) if with_keyword else TEXTS[action]
     return texts.get(language, texts[ENGLISH])
 
 
@@ -51,7 +44,7 @@ def choose_language(action: str, locale: str | None, country: str | None, templa
     Parameters
     ----------
     action
-        One of ACTIONS.
+        An action's name.
     locale
         What `preferred_tag` takes, or None. The nearest text in the same language is taken: de-AT gives de, zh-TW
         zh-Hant, pt pt-BR.
@@ -66,9 +59,23 @@ def choose_language(action: str, locale: str | None, country: str | None, templa
     UnsupportedLocale
         As `preferred_tag` does.
     """
-    available = _available(action, template)
+    return _chosen(_available(action, template), locale, country)
+
+
+def spoken_language(locale: str | None, country: str | None) -> str:
+    """The language of somebody whom any text may reach, chosen as `choose_language` does among all languages.
+
+    Raises
+    ------
+    UnsupportedLocale
+        As `preferred_tag` does.
+    """
+    return _chosen(_ALL_LANGUAGES, locale, country)
+
+
+def _chosen(available: tuple[str, ...], locale: str | None, country: str | None) -> str:
     if locale is not None:
-        found = nearest(_preferred(action, locale, template), available)
+        found = nearest(_preferred(available, locale), available)
     else:
         spoken = parse_tag(LANGUAGE_OF_COUNTRY.get((country or "").upper(), ENGLISH))
         found = nearest(spoken, available) if spoken else None
@@ -92,11 +99,10 @@ def preferred_tag(action: str, locale: str, template: Template | None = None) ->
     UnsupportedLocale
         One of them is no well-formed tag, or no text at all is in the language of any.
     """
-    return str(_preferred(action, locale, template))
+    return str(_preferred(_available(action, template), locale))
 
 
-def _preferred(action: str, locale: str, template: Template | None) -> Tag:
-    available = _available(action, template)
+def _preferred(available: tuple[str, ...], locale: str) -> Tag:
     wanted = [parse_locale(each.strip(" ")) for each in locale.split(",")]
     known = [tag for tag in wanted if tag is not None]
     if len(known) < len(wanted):

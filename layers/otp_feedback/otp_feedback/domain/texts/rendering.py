@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from otp_feedback.domain.actions import Action
 from otp_feedback.domain.texts.choice import default_text, fallback_language
 from otp_feedback.domain.texts.template import PLACEHOLDER, Template
 
@@ -44,7 +45,7 @@ def render(
     Parameters
     ----------
     action
-        One of ACTIONS.
+        An action's name.
     language
         As chosen by `choose_language`; a language without a text gives English.
     app
@@ -52,7 +53,7 @@ def render(
     minutes
         The life of the secret, in whole minutes.
     secret
-        What a code, password or caller's text carries.
+        What the text carries, where it does not carry a link.
     link
         A link's whole URL.
     keyword
@@ -81,7 +82,7 @@ def render(
     else:
         text = template.bodies.get(language) or template.bodies[fallback_language(template.languages)]
     lines = [fill(text, values)]
-    if secret and action != "link":
+    if secret and Action(action).traits.autofill:
         if app_hash:
             lines.append(app_hash)
         if domain:

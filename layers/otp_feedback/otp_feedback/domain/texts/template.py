@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from otp_feedback.domain.actions import Action, Traits, actions_with
 from otp_feedback.domain.replies import KEYWORD_LENGTH
 from otp_feedback.domain.texts.errors import TemplateError
 from otp_feedback.domain.texts.tags import Tag, is_known_language, parse_tag
-
-ACTIONS: Final = ("code", "link", "password", "reply", "caller")
 
 # Twilio refuses a longer Body with error 21617.
 MAX_BODY: Final = 1600
@@ -20,16 +19,6 @@ MAX_BODY: Final = 1600
 ANY_LANGUAGE: Final = "und"
 
 PLACEHOLDER: Final = r"\{(app|secret|link|minutes|keyword)\}"
-
-_ALLOWED = {
-    "code": frozenset({"app", "secret", "minutes"}),
-    "password": frozenset({"app", "secret", "minutes"}),
-    "caller": frozenset({"app", "secret", "minutes"}),
-    "link": frozenset({"app", "link", "minutes"}),
-    "reply": frozenset({"app", "minutes", "keyword"}),
-}
-_REQUIRED = {"code": "secret", "password": "secret", "caller": "secret", "link": "link", "reply": None}
-_SECRET_ACTIONS = frozenset({"code", "password", "caller"})
 
 # What a placeholder may grow to, in characters, so that a body that would be refused when filled is refused now.
 _WIDEST = {"app": 64, "secret": 64, "link": 256, "minutes": 2, "keyword": KEYWORD_LENGTH}
@@ -133,8 +122,8 @@ def _template(name: str, definition: object, keyword: str) -> Template:
         if member not in _MEMBERS:
             raise TemplateError(name, f"unknown member {member[:64]!r}")
     action = definition.get("action")
-    if action is not None and action not in ACTIONS:
-        raise TemplateError(name, f"the action is not one of {', '.join(ACTIONS)}")
+    if action is not None and action not in list(Action):
+        raise TemplateError(name, f"the action is not one of {', '.join(Action)}")
     if ("body" in definition) == ("content_sid" in definition):
         raise TemplateError(name, "needs either a body or a content_sid")
     if "body" in definition:
@@ -199,28 +188,31 @@ def _variables(name: str, variables: object) -> dict[str, str]:
 def _actions(name: str, action: str | None, texts: list[tuple[list[str], str]], keyword: str) -> frozenset[str]:
     """The actions that every one of `texts` (a group of strings, and what to call it) can serve."""
     found = [(_placeholders(name, where, strings), where) for strings, where in texts]
-    chosen = action or _implied_action(name, *found[0])
+    served = (Action(action),) if action else _implied_actions(name, *found[0])
+    traits = served[0].traits
+    whose = f"the action {action}" if action else f"a template with {{{traits.carries}}}"
     for used, where in found:
-        required = _REQUIRED[chosen]
-        if required and required not in used:
-            raise TemplateError(name, f"{where} lacks {{{required}}}, which {_of(action, chosen)} needs")
-        for placeholder in sorted(used - _ALLOWED[chosen]):
-            raise TemplateError(name, f"{where} holds {{{placeholder}}}, which {_of(action, chosen)} does not have")
+        if traits.carries and traits.carries not in used:
+            raise TemplateError(name, f"{where} lacks {{{traits.carries}}}, which {whose} needs")
+        for placeholder in sorted(used - _allowed(traits)):
+            raise TemplateError(name, f"{where} holds {{{placeholder}}}, which {whose} does not have")
         if "keyword" in used and not keyword:
             raise TemplateError(name, f"{where} holds {{keyword}}, but the stack has no reply keyword")
-    return frozenset({chosen}) if action or chosen not in _SECRET_ACTIONS else _SECRET_ACTIONS
+    return frozenset(each.value for each in served)
 
 
-def _implied_action(name: str, used: frozenset[str], where: str) -> str:
-    if "secret" in used:
-        return "code"
-    if "link" in used:
-        return "link"
-    raise TemplateError(name, f'{where} holds neither {{secret}} nor {{link}}; one for replies says "action": "reply"')
+def _allowed(traits: Traits) -> frozenset[str]:
+    allowed = {"app", "minutes"} | ({traits.carries} if traits.carries else set())
+    return frozenset(allowed | {"keyword"} if traits.takes_keyword else allowed)
 
 
-def _of(action: str | None, chosen: str) -> str:
-    return f"the action {chosen}" if action else f"a template with {{{_REQUIRED[chosen]}}}"
+def _implied_actions(name: str, used: frozenset[str], where: str) -> tuple[Action, ...]:
+    """All actions whose text carries what this one does."""
+    carried = next((each for each in ("secret", "link") if each in used), None)
+    if carried is not None:
+        return actions_with(lambda traits: traits.carries == carried)
+    others = " or ".join(f'"action": "{each}"' for each in actions_with(lambda traits: traits.carries is None))
+    raise TemplateError(name, f"{where} holds neither {{secret}} nor {{link}}; one for replies says {others}")
 
 
 def _placeholders(name: str, where: str, strings: list[str]) -> frozenset[str]:

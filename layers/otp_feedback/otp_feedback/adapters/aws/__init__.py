@@ -1,0 +1,1 @@
+"""AWS: DynamoDB, Secrets Manager and SSM."""

@@ -1,0 +1,1 @@
+"""Twilio: its REST API and its signatures."""
