@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Self
 
-import yaml
+from samtranslator.yaml_helper import yaml_parse
 
 type Authorisation = Literal["none", "iam", "jwt"]
 type References = Mapping[str, str]
@@ -58,25 +58,6 @@ class Function:
     environment: Mapping[str, str]
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short tags (`!Ref x` is `{"Ref": "x"}`)."""
-
-
-def _short_tag(loader: yaml.SafeLoader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        value = loader.construct_mapping(node, deep=True)  # type: ignore[arg-type]
-    if suffix == "GetAtt" and isinstance(value, str):
-        value = value.split(".", 1)
-    return {suffix if suffix in ("Ref", "Condition") else f"Fn::{suffix}": value}
-
-
-_Loader.add_multi_constructor("!", _short_tag)
-
-
 class Template:
     """The parts of a SAM template that the laptop stack runs.
 
@@ -85,7 +66,7 @@ class Template:
     """
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
-        self._begin(yaml.load(path.read_text(), _Loader), path.parent, parameters)  # noqa: S506
+        self._begin(yaml_parse(path.read_text()), path.parent, parameters)
 
     @classmethod
     def of(cls, document: dict[str, Any], folder: Path, parameters: Mapping[str, str] | None = None) -> Self:

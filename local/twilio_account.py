@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from local.aws import ACCOUNT_SID
 from local.segments import segments
+from otp_feedback.domain.identifiers import E164, MESSAGING_SERVICE_SID
 
 API_VERSION = "2010-04-01"
 UNDELIVERABLE = "+1500555"
@@ -37,10 +38,10 @@ STATUS_RANK = {
 STOP_WORDS = frozenset({"STOP", "UNSUBSCRIBE", "END", "QUIT", "STOPALL", "CANCEL", "REVOKE", "OPTOUT"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_E164 = re.compile(E164, re.ASCII)
 _ALPHANUMERIC = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 +&._-]{1,11}", re.ASCII)
 _SHORT_CODE = re.compile(r"[0-9]{3,8}", re.ASCII)
-_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
+_SERVICE = re.compile(MESSAGING_SERVICE_SID, re.ASCII)
 
 
 class TwilioError(Exception):

@@ -12,6 +12,7 @@ from operations.terminal import Terminal
 from operations.twilio import Addresses, Login, TwilioAccount
 from operations.webhooks import Change, SenderPlan, handed_on, plan_senders, tell_settings
 from otp_feedback.adapters.aws.secret import EMULATOR_ACCOUNT, EMULATOR_TOKEN
+from otp_feedback.domain.identifiers import ACCOUNT_SID, API_KEY_SID
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -23,8 +24,8 @@ KEY_SECRET_VARIABLE = "TWILIO_API_SECRET"  # noqa: S105 - a name
 
 NO_KEY = "-"
 
-_ACCOUNT_SID = re.compile(r"AC[0-9a-fA-F]{32}", re.ASCII)
-_KEY_SID = re.compile(r"SK[0-9a-fA-F]{32}", re.ASCII)
+_ACCOUNT_SID = re.compile(ACCOUNT_SID, re.ASCII)
+_KEY_SID = re.compile(API_KEY_SID, re.ASCII)
 _SECRET = re.compile(r"[\x21-\x7e]+", re.ASCII)
 
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import phonenumbers
 
 from operations.errors import OperationError
+from otp_feedback.domain.identifiers import E164
 from otp_feedback.domain.phone import PhoneNumber, recorded_number, spellings
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}", re.ASCII)
+_E164 = re.compile(E164, re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from operations.twilio import Addresses, Login, TwilioAccount
 from otp_feedback.domain.backoff import SID_GIVE_UP_MS
 from otp_feedback.domain.ids import RandomBytes
 from otp_feedback.domain.keys import DERIVED_MAC_KEY_ID
+from otp_feedback.domain.policy import DEFAULT
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -193,6 +194,6 @@ def _removable(since: date, stack: DeployedStack) -> date:
     A record is kept for its days after the last of its secret's life, and a message whose SID is unknown is looked for
     by its secret for seven days.
     """
-    days = max(stack.whole("RecordDays", 7), SID_GIVE_UP_MS // DAY_MS)
-    life_days = -(-stack.whole("LifetimeSeconds", 600) // 86_400)
+    days = max(stack.whole("RecordDays", DEFAULT.record_days), SID_GIVE_UP_MS // DAY_MS)
+    life_days = -(-stack.whole("LifetimeSeconds", DEFAULT.lifetime_s) // 86_400)
     return since + timedelta(days=days + life_days + 1)

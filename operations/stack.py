@@ -72,12 +72,13 @@ class DeployedStack:
     @property
     def limits(self) -> Limits:
         """How often a recipient may be sent a message."""
+        default = Limits()
         windows = Windows(
-            interval_s=self.whole("MessageIntervalSeconds", 30),
-            hourly=self.whole("HourlyLimit", 5),
-            daily=self.whole("DailyLimit", 10),
+            interval_s=self.whole("MessageIntervalSeconds", default.recipient.interval_s),
+            hourly=self.whole("HourlyLimit", default.recipient.hourly),
+            daily=self.whole("DailyLimit", default.recipient.daily),
         )
-        return Limits(recipient=windows, max_attempts=self.whole("MaxAttempts", 5))
+        return Limits(recipient=windows, max_attempts=self.whole("MaxAttempts", default.max_attempts))
 
     def text(self, parameter: str) -> str:
         """A parameter's value; empty where the stack has none."""

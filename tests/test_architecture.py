@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from otp_feedback.domain import identifiers
 from otp_feedback.domain.actions import TRAITS, Action, Way
 from otp_feedback.domain.texts.data import TEXTS
 
@@ -221,3 +222,11 @@ def test_what_these_tests_look_for_they_would_find():
     assert len(modules(*PURE)) > 15
     assert len(HANDLERS) == 5
     assert "typing" in imported(PACKAGE / "wiring.py")
+
+
+def test_a_form_of_numbers_and_sids_is_written_once():
+    forms = {value for name, value in vars(identifiers).items() if name.isupper()}
+    assert len(forms) > 5
+    folders = (PACKAGE, ROOT / "functions", ROOT / "local", ROOT / "operations")
+    for path in (path for folder in folders for path in folder.rglob("*.py") if path.name != "identifiers.py"):
+        assert not [form for form in forms if form in path.read_text()], path

@@ -6,6 +6,8 @@ import pytest
 
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
+from otp_feedback.domain.identifiers import E164, MESSAGING_SERVICE_SID
+from otp_feedback.domain.policy import DEFAULT
 from otp_feedback.domain.replies import CONTROL_WORDS
 from otp_feedback.domain.texts.choice import languages
 from tests.template.expanded import FUNCTIONS, environment, source
@@ -108,6 +110,32 @@ def test_a_number_has_its_range(name):
     parameter = source()["Parameters"][name]
     assert (parameter["MinValue"], parameter["MaxValue"]) == RANGES[name]
     assert parameter["MinValue"] <= parameter["Default"] <= parameter["MaxValue"]
+
+
+NUMBERS = {
+    "CodeDigits": DEFAULT.code_digits,
+    "LifetimeSeconds": DEFAULT.lifetime_s,
+    "MaxAttempts": DEFAULT.limits.max_attempts,
+    "MaxMessages": DEFAULT.max_messages,
+    "MessageIntervalSeconds": DEFAULT.limits.recipient.interval_s,
+    "HourlyLimit": DEFAULT.limits.recipient.hourly,
+    "DailyLimit": DEFAULT.limits.recipient.daily,
+    "LimitKeyHourly": DEFAULT.limits.limit_key.hourly,
+    "LimitKeyDaily": DEFAULT.limits.limit_key.daily,
+    "RecordDays": DEFAULT.record_days,
+    "FeedbackTimeoutMs": DEFAULT.feedback_timeout_ms,
+}
+
+
+def test_the_defaults_are_the_codes_own():
+    """But for the cap: the code has none where nobody chose one."""
+    assert {name: source()["Parameters"][name]["Default"] for name in RANGES.keys() - {"HourlyCap"}} == NUMBERS
+
+
+def test_a_sender_has_the_forms_that_the_code_knows():
+    for name in ("Sender", "AllowedSenders"):
+        pattern = source()["Parameters"][name]["AllowedPattern"]
+        assert f"(whatsapp:)?{E164}|{MESSAGING_SERVICE_SID}|" in pattern
 
 
 def test_every_free_text_has_a_pattern_and_says_what_is_wrong():

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from otp_feedback.domain.errors import ConfigurationError
+from otp_feedback.domain.identifiers import E164, MESSAGING_SERVICE_SID
 from otp_feedback.domain.phone import channel_and_number, is_fictional, is_respelt
-from otp_feedback.domain.policy import Policy
-from otp_feedback.domain.recipient import Limits, Windows
+from otp_feedback.domain.policy import DEFAULT, LONGEST_LIFETIME_S, Policy
+from otp_feedback.domain.recipient import MOST_ATTEMPTS, SLOTS, Limits, Windows
 from otp_feedback.domain.replies import KEYWORD_LENGTH, is_keyword
 from otp_feedback.domain.texts import Template, TemplateError, UnsupportedLocale, parse_templates, spoken_language
+from otp_feedback.domain.verification import MESSAGE_NUMBERS
 
-_SENDER = re.compile(r"(whatsapp:)?\+[1-9][0-9]{6,14}|MG[0-9a-fA-F]{32}|(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}", re.ASCII)
+_SENDER = re.compile(rf"(whatsapp:)?{E164}|{MESSAGING_SERVICE_SID}|(?=.*[A-Za-z])[A-Za-z0-9 ]{{1,11}}", re.ASCII)
 _COUNTRY = re.compile(r"[A-Z]{2}", re.ASCII)
 _REGION = re.compile(r"[a-z]{2}[0-9]", re.ASCII)
 _EDGE = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
@@ -107,30 +109,30 @@ class Settings:
 def _policy(read: "_Reader") -> Policy:
     limits = Limits(
         recipient=Windows(
-            interval_s=read.integer("OTP_MESSAGE_INTERVAL_S", 30, 0, 3600),
-            hourly=read.integer("OTP_HOURLY_LIMIT", 5, 1, 10),
-            daily=read.integer("OTP_DAILY_LIMIT", 10, 1, 10),
+            interval_s=read.integer("OTP_MESSAGE_INTERVAL_S", DEFAULT.limits.recipient.interval_s, 0, 3600),
+            hourly=read.integer("OTP_HOURLY_LIMIT", DEFAULT.limits.recipient.hourly, 1, SLOTS),
+            daily=read.integer("OTP_DAILY_LIMIT", DEFAULT.limits.recipient.daily, 1, SLOTS),
         ),
         limit_key=Windows(
-            interval_s=0,
-            hourly=read.integer("OTP_LIMIT_KEY_HOURLY", 10, 1, 30),
-            daily=read.integer("OTP_LIMIT_KEY_DAILY", 30, 1, 30),
+            interval_s=DEFAULT.limits.limit_key.interval_s,
+            hourly=read.integer("OTP_LIMIT_KEY_HOURLY", DEFAULT.limits.limit_key.hourly, 1, 30),
+            daily=read.integer("OTP_LIMIT_KEY_DAILY", DEFAULT.limits.limit_key.daily, 1, 30),
         ),
-        max_attempts=read.integer("OTP_MAX_ATTEMPTS", 5, 1, 5),
+        max_attempts=read.integer("OTP_MAX_ATTEMPTS", DEFAULT.limits.max_attempts, 1, MOST_ATTEMPTS),
     )
     return Policy(
         app_name=read.text("OTP_APP_NAME") or "",
         sender=_spelt("OTP_SENDER", read.matching("OTP_SENDER", _SENDER, _SENDER_RULE) or ""),
         allowed_senders=_allowed_senders(read),
-        code_digits=read.integer("OTP_CODE_DIGITS", 6, 6, 10),
-        lifetime_s=read.integer("OTP_LIFETIME_S", 600, 60, 600),
-        max_messages=read.integer("OTP_MAX_MESSAGES", 3, 1, 3),
+        code_digits=read.integer("OTP_CODE_DIGITS", DEFAULT.code_digits, 6, 10),
+        lifetime_s=read.integer("OTP_LIFETIME_S", DEFAULT.lifetime_s, 60, LONGEST_LIFETIME_S),
+        max_messages=read.integer("OTP_MAX_MESSAGES", DEFAULT.max_messages, 1, len(MESSAGE_NUMBERS)),
         limits=limits,
         hourly_cap=read.integer("OTP_HOURLY_CAP", 0, 0, 1_000_000) or None,
         countries=read.countries("OTP_COUNTRIES"),
-        feedback_timeout_ms=read.integer("OTP_FEEDBACK_TIMEOUT_MS", 1000, 0, 5000),
+        feedback_timeout_ms=read.integer("OTP_FEEDBACK_TIMEOUT_MS", DEFAULT.feedback_timeout_ms, 0, 5000),
         report_late_actions=read.choice("OTP_REPORT_LATE_ACTIONS", ("true", "false")) == "true",
-        record_days=read.integer("OTP_RECORD_DAYS", 7, 1, 90),
+        record_days=read.integer("OTP_RECORD_DAYS", DEFAULT.record_days, 1, 90),
         language=_language(read),
         domain=read.matching("OTP_DOMAIN", _DOMAIN, "must be a domain in lower case, without a scheme"),
         app_hash=read.matching("OTP_APP_HASH", _APP_HASH, "must be the 11 characters of Android's SMS Retriever"),

@@ -4,14 +4,12 @@ import string
 
 from otp_feedback.domain.ids import ID_BYTES, decode_id, encode_id
 from otp_feedback.domain.secret import LINK_SECRET_BYTES, Secret
+from otp_feedback.domain.verification import MESSAGE_NUMBERS
 
 _BASE62 = string.digits + string.ascii_lowercase + string.ascii_uppercase
 
 
 _HALF_LINK_ID = 22
-
-
-_LINK_NUMBERS = range(1, 4)
 
 
 def link_id(verification_id: str, number: int, secret: Secret) -> str:
@@ -27,7 +25,7 @@ def link_id(verification_id: str, number: int, secret: Secret) -> str:
     raw, value = decode_id(verification_id), bytes.fromhex(secret.reveal())
     if raw is None or len(raw) != ID_BYTES:
         raise ValueError("verification_id is not base64url of 16 bytes")
-    if number not in _LINK_NUMBERS or len(value) != LINK_SECRET_BYTES:
+    if number not in MESSAGE_NUMBERS or len(value) != LINK_SECRET_BYTES:
         raise ValueError("a link carries a number from 1 to 3 and 16 bytes")
     return _base62(raw) + _base62(bytes([number]) + value)
 
@@ -39,7 +37,7 @@ def parse_link_id(text: str) -> tuple[str, Secret] | None:
     which holds the number, those have `E` to `P`, and base62 has `7` to `v`.
     """
     for raw in (_parse_base62(text), decode_id(text)):
-        if raw is not None and len(raw) == ID_BYTES + 1 + LINK_SECRET_BYTES and raw[ID_BYTES] in _LINK_NUMBERS:
+        if raw is not None and len(raw) == ID_BYTES + 1 + LINK_SECRET_BYTES and raw[ID_BYTES] in MESSAGE_NUMBERS:
             return encode_id(raw[:ID_BYTES]), Secret(raw[ID_BYTES + 1 :].hex())
     return None
 

@@ -7,8 +7,9 @@ from typing import override
 import phonenumbers
 
 from otp_feedback.domain.errors import MalformedRequest
+from otp_feedback.domain.identifiers import E164
 
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}\Z", re.ASCII)
+_E164 = re.compile(E164, re.ASCII)
 
 _FICTIONAL = re.compile(
     r"\+1[2-9][0-9]{2}55501[0-9]{2}\Z"  # NANPA: 555-0100 to 555-0199
@@ -20,7 +21,7 @@ _FICTIONAL = re.compile(
 )
 
 
-_ADDRESS = re.compile(r"(?:(?P<channel>[A-Za-z]+):)?(?P<number>\+[1-9][0-9]{6,14})", re.ASCII)
+_ADDRESS = re.compile(rf"(?:(?P<channel>[A-Za-z]+):)?(?P<number>{E164})", re.ASCII)
 
 _VOICE_ONLY = frozenset({"client", "sip"})
 """What stands before a name that an application gave, which may look like anybody's number."""
@@ -78,7 +79,7 @@ def parse_number(text: str, field: str = "to") -> PhoneNumber:
     MalformedRequest
         The text is no such number; names `field`.
     """
-    if not _E164.match(text):
+    if not _E164.fullmatch(text):
         raise MalformedRequest(field, "must be a phone number in E.164: + and 7 to 15 digits")
     try:
         number = phonenumbers.parse(text, None)

@@ -6,6 +6,10 @@ from types import MappingProxyType
 
 from otp_feedback.domain.recipient import Limits
 from otp_feedback.domain.texts import Template
+from otp_feedback.domain.verification import MESSAGE_NUMBERS
+
+LONGEST_LIFETIME_S = 600
+"""NIST SP 800-63B-4 §3.1.3.2: a code lives ten minutes at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,8 @@ class Policy:
     sender: str
     allowed_senders: frozenset[str] = frozenset()
     code_digits: int = 6
-    lifetime_s: int = 600
-    max_messages: int = 3
+    lifetime_s: int = LONGEST_LIFETIME_S
+    max_messages: int = len(MESSAGE_NUMBERS)
     limits: Limits = field(default_factory=Limits)
     hourly_cap: int | None = None
     countries: frozenset[str] | None = None
@@ -79,3 +83,7 @@ class Policy:
     def record_ttl(self, now: int) -> int:
         """Epoch seconds after which a record written at `now` (epoch milliseconds) may go."""
         return now // 1000 + self.record_days * 86_400
+
+
+DEFAULT = Policy(app_name="", sender="")
+"""What holds where nobody chose; the template's defaults are the same."""

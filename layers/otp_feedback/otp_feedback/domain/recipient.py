@@ -10,6 +10,9 @@ SLOTS = 10
 NIST_MAX_CONSECUTIVE_FAILURES = 100
 """NIST SP 800-63B-4 §3.2.2: no more consecutive failed attempts than this."""
 
+MOST_ATTEMPTS = 5
+"""Guesses for one verification, at most."""
+
 HOUR_MS = 3_600_000
 DAY_MS = 86_400_000
 
@@ -64,7 +67,7 @@ class Limits:
 
     recipient: Windows = Windows(30, 5, 10)
     limit_key: Windows = Windows(0, 10, 30)
-    max_attempts: int = 5
+    max_attempts: int = MOST_ATTEMPTS
 
     @property
     def max_failures(self) -> int:

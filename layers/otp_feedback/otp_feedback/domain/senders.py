@@ -2,12 +2,13 @@
 
 import re
 
+from otp_feedback.domain.identifiers import MESSAGING_SERVICE_SID
 from otp_feedback.domain.phone import channel_and_number, subscriber
 
 WHATSAPP = "whatsapp:"
 """Begins the address of a WhatsApp sender or recipient."""
 
-_MESSAGING_SERVICE = re.compile(r"MG[0-9a-fA-F]{32}", re.ASCII)
+_MESSAGING_SERVICE = re.compile(MESSAGING_SERVICE_SID, re.ASCII)
 
 
 def is_messaging_service(sender: str) -> bool:

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Final
 
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.keys import Mac
+
+MESSAGE_NUMBERS: Final = (1, 2, 3)
+"""The numbers that a verification's messages may have; its record stays small."""
 
 
 class State(StrEnum):

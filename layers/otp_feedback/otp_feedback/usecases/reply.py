@@ -134,16 +134,19 @@ class _Line:
     heard_at: int
 
 
+def asked(service: Service, recipient: Recipient, way: Way) -> list[Verification]:
+    """The verifications among a recipient's last ten sends that a way in confirms, whatever became of them."""
+    names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
+    read = map(service.verifications.read, names)
+    return [each for each in read if each is not None and each.action.is_confirmed_by(way)]
+
+
 def _read_line(service: Service, recipient_key: bytes) -> _Line:
     recipient = service.budgets.read_recipient(recipient_key) or Recipient()
-    names = filter(None, dict.fromkeys(map(replied_to, recipient.holders)))
-    asked = [
-        each
-        for each in map(service.verifications.read, names)
-        if each is not None and each.action.is_confirmed_by(Way.REPLY)
-    ]
-    answered = [each.confirmation.at for each in asked if each.confirmation and each.confirmation.proof is Proof.SENDER]
-    awaiting = [each for each in asked if each.state is State.PENDING]
+    verifications = asked(service, recipient, Way.REPLY)
+    confirmations = [each.confirmation for each in verifications if each.confirmation]
+    answered = [each.at for each in confirmations if each.proof is Proof.SENDER]
+    awaiting = [each for each in verifications if each.state is State.PENDING]
     return _Line(recipient_key, awaiting, max(recipient.last_inbound_at or 0, *answered, 0))
 
 

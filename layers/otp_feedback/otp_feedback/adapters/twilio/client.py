@@ -19,6 +19,7 @@ from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.invocation import TimeLeft, unlimited
 from otp_feedback.adapters.twilio.transport import DeadlineTransport
 from otp_feedback.domain.errors import Unavailable
+from otp_feedback.domain.identifiers import MESSAGE_SID
 from otp_feedback.domain.senders import WHATSAPP, is_messaging_service, is_whatsapp
 from otp_feedback.usecases.ports import (
     Created,
@@ -47,7 +48,7 @@ MAX_PAGES = 5
 FIRST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 2.0
 
-MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-f]{32}")
+_MESSAGE_SID = re.compile(MESSAGE_SID)
 _WHOLE_SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 _PASSING_REFUSALS = {401: "credentials", 403: "credentials", 408: "timeout", 425: "too-early", 429: "throttled"}
@@ -308,7 +309,7 @@ def _create_outcome(answer: _Answer | _NoAnswer) -> CreateOutcome:
         return NotSent(answer.code)
     if answer.status < 300:
         sid = answer.document.get("sid")
-        return Created(sid) if isinstance(sid, str) and MESSAGE_SID.fullmatch(sid) else SendUnknown()
+        return Created(sid) if isinstance(sid, str) and _MESSAGE_SID.fullmatch(sid) else SendUnknown()
     # A redirect, too, says that the request was not fulfilled (RFC 9110, 15.4), and a wrong base URL must be noticed.
     return CreateRefused(answer.code)
 

@@ -23,6 +23,7 @@ from otp_feedback.adapters.twilio.signature import joined, signature_is_valid
 from otp_feedback.adapters.web.errors import InvalidSignature
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.domain.errors import MalformedRequest
+from otp_feedback.domain.identifiers import ACCOUNT_SID, CALL_SID, E164, MESSAGE_SID
 
 MAX_BODY_BYTES = 32_768
 """Larger than callers' bodies may be: an inbound message of 1,600 characters takes up to 15 kB in a form."""
@@ -48,16 +49,15 @@ def _field(form: str, signed: str) -> Field:
     return Field(re.compile(form, re.ASCII), re.compile(signed, re.ASCII | re.DOTALL))
 
 
-_HEX = "[0-9a-f]{32}"
-_MESSAGE_SID = f"(?:SM|MM){_HEX}"
-_NUMBER = r"(?:[a-z]+:)?\+[1-9][0-9]{6,14}"
+_MESSAGE_SID = MESSAGE_SID.replace("(", "(?:")
+_NUMBER = rf"(?:[a-z]+:)?{E164}"
 _JSON_KEY = r'\\*"\s*:'
 """How a name goes on that is a key of JSON, or of JSON within it."""
 
 _SENDER = rf"(?<!Forwarded)From(?!City|Country|State|Zip|{_JSON_KEY}|\s)"
 """Whatever follows it, since a sender's address takes every form; not the geography's names, a word, a JSON key."""
 
-_ACCOUNT = _field("AC[0-9a-fA-F]{32}", "AccountSid(AC[0-9a-fA-F]{32}|)")
+_ACCOUNT = _field(ACCOUNT_SID, f"AccountSid({ACCOUNT_SID}|)")
 _FROM = _field(_NUMBER, f"{_SENDER}({_NUMBER}|)")
 _TO = _field(
     r"(?:[a-z]+:)?\+?[0-9]{3,20}|[a-z]+:\S+",  # a call may come to a SIP domain, which nobody is asked to call
@@ -82,7 +82,7 @@ https://www.twilio.com/docs/messaging/guides/webhook-request
 
 CALL: Mapping[str, Field] = {
     "AccountSid": _ACCOUNT,
-    "CallSid": _field(f"CA{_HEX}", f"(?<!Parent)CallSid(CA{_HEX}|)"),
+    "CallSid": _field(CALL_SID, f"(?<!Parent)CallSid({CALL_SID}|)"),
     "From": _FROM,
     "To": _TO,
 }

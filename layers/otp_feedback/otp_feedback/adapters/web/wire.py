@@ -8,9 +8,11 @@ from msgspec import Meta, Struct
 from otp_feedback.adapters.web.request import require_idempotency_key
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
+from otp_feedback.domain.identifiers import E164, MESSAGE_SID
 from otp_feedback.domain.phone import parse_number
+from otp_feedback.domain.recipient import MOST_ATTEMPTS
 from otp_feedback.domain.secret import Secret
-from otp_feedback.domain.verification import Feedback, Proof, Status, Verification
+from otp_feedback.domain.verification import MESSAGE_NUMBERS, Feedback, Proof, Status, Verification
 from otp_feedback.usecases.message import Given
 from otp_feedback.usecases.ports import Expectation
 from otp_feedback.usecases.send import Sent
@@ -18,10 +20,10 @@ from otp_feedback.usecases.start import StartRequest
 
 # openapi.yaml says what each is for; a test compares the two. What stands under extra_json_schema is for it alone: the
 # domain checks a number, and says more when it refuses.
-Number = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": r"^\+[1-9][0-9]{6,14}$(?!\n)"})]
+Number = Annotated[str, Meta(max_length=64, extra_json_schema={"pattern": rf"^{E164}$(?!\n)"})]
 Reference = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}$(?!\n)", max_length=64)]
 CallerSecret = Annotated[str, Meta(pattern=r"^[!-~]{4,64}$(?!\n)", max_length=64)]
-MessageSid = Annotated[str, Meta(pattern=r"^(SM|MM)[0-9a-f]{32}$(?!\n)", max_length=34)]
+MessageSid = Annotated[str, Meta(pattern=rf"^{MESSAGE_SID}$(?!\n)", max_length=34)]
 VerificationId = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_-]{21}[AQgw]$(?!\n)")]
 Timestamp = Annotated[
     str,
@@ -30,7 +32,7 @@ Timestamp = Annotated[
         extra_json_schema={"format": "date-time"},
     ),
 ]
-MessageNumber = Annotated[int, Meta(ge=1, le=3)]
+MessageNumber = Annotated[int, Meta(ge=1, le=len(MESSAGE_NUMBERS))]
 Locale = Annotated[str, Meta(max_length=128)]
 TemplateName = Annotated[str, Meta(max_length=64)]
 SenderName = Annotated[str, Meta(max_length=64)]
@@ -185,8 +187,8 @@ class VerificationView(Struct, frozen=True, omit_defaults=True):
     action: Action
     created_at: Timestamp
     expires_at: Timestamp
-    attempts_left: Annotated[int, Meta(ge=0, le=5)]
-    messages: Annotated[list[MessageView], Meta(min_length=1, max_length=3)]
+    attempts_left: Annotated[int, Meta(ge=0, le=MOST_ATTEMPTS)]
+    messages: Annotated[list[MessageView], Meta(min_length=1, max_length=len(MESSAGE_NUMBERS))]
     reference: Reference | None = None
     confirmed_at: Timestamp | None = None
     message: MessageNumber | None = None

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from otp_feedback.domain.actions import Action, Traits, actions_with
+from otp_feedback.domain.identifiers import CONTENT_SID
 from otp_feedback.domain.replies import KEYWORD_LENGTH
 from otp_feedback.domain.texts.errors import TemplateError
 from otp_feedback.domain.texts.tags import Tag, is_known_language, parse_tag
@@ -28,7 +29,6 @@ _ANY_PLACEHOLDER = r"\{([^{}]*)\}"
 _TOUCHED = r"[A-Za-z0-9}]\{secret\}|\{secret\}[A-Za-z0-9{]"
 _UNSENDABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
-_CONTENT_SID = r"HX[0-9a-fA-F]{32}"
 _VARIABLE = r"[A-Za-z0-9_]{1,64}"
 _MEMBERS = frozenset({"action", "body", "content_sid", "variables"})
 
@@ -135,7 +135,7 @@ def _template(name: str, definition: object, keyword: str) -> Template:
         ]
         return Template(name, _actions(name, action, texts, keyword), MappingProxyType(bodies))
     sid = definition["content_sid"]
-    if not (isinstance(sid, str) and re.fullmatch(_CONTENT_SID, sid)):
+    if not (isinstance(sid, str) and re.fullmatch(CONTENT_SID, sid)):
         raise TemplateError(name, "the content_sid is not HX and 32 hexadecimal digits")
     variables = _variables(name, definition.get("variables", {}))
     actions = _actions(name, action, [(list(variables.values()), "variables")], keyword)
