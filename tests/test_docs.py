@@ -5,9 +5,11 @@ import re
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+from local.twilio_routes import Kind, Operation
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.verification import Feedback, State, Status
 from otp_feedback.usecases import ports
@@ -145,3 +147,16 @@ def test_every_promise_names_tests_that_are_there():
         assert suites, cells[0]
         for suite in suites:
             assert (ROOT / suite).exists(), suite
+
+
+def test_the_laptops_page_names_every_control_route_and_every_fault():
+    page = (ROOT / "docs/laptop.md").read_text()
+    served = {
+        " ".join(route)
+        for file in ("local/twilio_routes.py", "local/gateway.py")
+        for route in re.findall(r'\("([A-Z]+)", "(/_(?:emulator|local/clock)[\w/]*)"', (ROOT / file).read_text())
+    }
+    assert len(served) == 7
+    assert set(re.findall(r"^\| `([A-Z]+ /_[\w/]+)`", page, re.MULTILINE)) == served
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == set(get_args(Kind))
+    assert all(f"`{operation}`" in page for operation in get_args(Operation))
