@@ -43,7 +43,7 @@ def test_one_method_of_the_store_writes_confirmed_and_nothing_else_in_the_adapte
         for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and writes_confirmed(node)
     ]
-    assert writers == [("adapters/aws/store.py", "confirm")]
+    assert writers == [("adapters/aws/verifications.py", "confirm")]
 
 
 def test_the_word_confirmed_stands_in_no_request_as_a_literal():
@@ -112,7 +112,7 @@ def test_only_adapters_and_handlers_know_boto3_httpx_and_powertools():
 
 def test_every_function_tells_its_clients_how_much_time_is_left():
     """A call that outlasts the invocation is lost with all that was to be written after it."""
-    clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
+    clients = {"Table", "SecretVault", "TwilioClient"}
     seen = set()
     for path in [*(ROOT / "functions").glob("*/app.py"), *modules("adapters"), PACKAGE / "wiring.py"]:
         for node in nodes(path):

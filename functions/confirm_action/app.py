@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import cache
 from time import perf_counter, sleep
 from typing import Any
@@ -12,7 +11,7 @@ from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.aws.base_url import BaseUrl
 from otp_feedback.adapters.aws.clients import LONGEST_TRY_S, ONE_TRY_CONFIG
 from otp_feedback.adapters.aws.secret import SecretVault
-from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.aws.table import Table
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.request_log import make_logger
@@ -40,7 +39,7 @@ from otp_feedback.domain.texts import PageTexts, choose_page_language, page_text
 from otp_feedback.usecases.confirm import cancel, check, confirm_by_caller, confirm_link
 from otp_feedback.usecases.ports import Service
 from otp_feedback.usecases.reply import InboundReply, confirm_by_reply
-from otp_feedback.wiring import make_service, make_vault
+from otp_feedback.wiring import make_service, make_vault, on_table
 
 SERVICE = "confirm_action"
 REJECT_CALL = '<Reject reason="busy"/>'
@@ -147,8 +146,7 @@ def _webhook_routes(
     def trying_once() -> Service:
         """The whole request is tried again, so no call of it is: the last one may then begin later."""
         client = clients.client("dynamodb", ONE_TRY_CONFIG)
-        store = DynamoDBStore(client, settings.table, invocation.time_left_s, LONGEST_TRY_S)
-        return replace(service, verifications=store, budgets=store, inbound=store, outbox=store)
+        return on_table(service, Table(client, settings.table, invocation.time_left_s, LONGEST_TRY_S))
 
     def confirms(request: HttpRequest, webhook: Webhook, reply: InboundReply) -> bool:
         if webhook.ambiguous:

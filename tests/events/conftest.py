@@ -13,9 +13,9 @@ from local.fixtures.payloads import BASE_URL
 from local.fixtures.records import Laptop, Seeder
 from local.invoke import NEVER
 from local.stack import Stack
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.web.wire import VerificationView
+from tests.service import DynamoDBStore
 
 
 class Stage:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.policy import Policy
@@ -18,7 +17,7 @@ from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutco
 from otp_feedback.usecases.report import Run, retry_due_reports
 from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, StartRequest, start
-from tests.service import service_on
+from tests.service import DynamoDBStore, service_on
 
 TABLE = "Verifications"
 POLICY = Policy(app_name="Acme", sender="+14155550100")

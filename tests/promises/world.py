@@ -21,7 +21,6 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 import phonenumbers
 
 from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.entered import canonical_forms
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
@@ -58,7 +57,7 @@ from otp_feedback.usecases.report import Run
 from otp_feedback.usecases.sending import Sent
 from otp_feedback.usecases.start import Origin, StartRequest
 from tests.promises.executor import Executor
-from tests.service import service_on
+from tests.service import DynamoDBStore, service_on
 
 TO = "+15005550100"
 TO_MISSPELT = "+115005550100"

@@ -8,12 +8,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.recipient import Limits, Recipient
 from otp_feedback.domain.verification import Action, Feedback, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
+from tests.service import DynamoDBStore
 from tests.store.conftest import TABLE, Kept, Raw
 from tests.store.records_data import (
     NOW,
