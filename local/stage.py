@@ -11,9 +11,11 @@ from local.aws import ACCOUNT_SID, AUTH_TOKEN, REGION
 from local.aws import ROOT as ROOT_SECRET
 from local.functions import ROOT
 from local.stack import LAPTOP
+from otp_feedback.adapters.aws.budgets import DynamoDBBudgets
 from otp_feedback.adapters.aws.clients import CLIENT_CONFIG
 from otp_feedback.adapters.aws.items import inbound_key, recipient_key, typed, verification_key
-from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.aws.table import Table
+from otp_feedback.adapters.aws.verifications import DynamoDBVerifications
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
@@ -195,7 +197,9 @@ class Stage:
     def __init__(self, laptop: Laptop) -> None:
         self._client = laptop.dynamodb()
         self._table = laptop.table
-        self.store = DynamoDBStore(self._client, laptop.table)
+        table = Table(self._client, laptop.table)
+        self.verifications = DynamoDBVerifications(table)
+        self.budgets = DynamoDBBudgets(table)
         self._twilio = httpx.Client(base_url=laptop.twilio_url, auth=(ACCOUNT_SID, AUTH_TOKEN), trust_env=False)
         self._now = 0
 
@@ -234,12 +238,12 @@ class Stage:
             reference=standing.reference,
             fingerprint=bytes(16) if standing.keyed else None,
         )
-        self.store.create(verification, POLICY.record_ttl(self._now), REQUEST)
+        self.verifications.create(verification, POLICY.record_ttl(self._now), REQUEST)
         for number, message in messages.items():
             holder = send_holder(identity, number, awaits_reply=standing.action.traits.awaits_reply)
-            self.store.reserve_send(KEYS.recipient(RECIPIENT), holder, message.sent_at, POLICY.limits, REQUEST)
+            self.budgets.reserve_send(KEYS.recipient(RECIPIENT), holder, message.sent_at, POLICY.limits, REQUEST)
         if standing.canceled:
-            self.store.cancel(identity, REQUEST)
+            self.verifications.cancel(identity, REQUEST)
         if standing.confirmed:
             self._confirm(verification, standing.due_in_s)
 
@@ -269,9 +273,9 @@ class Stage:
     def _confirm(self, verification: Verification, due_in_s: int | None) -> None:
         confirming = Confirming(1, verification.messages[1].mac, frozenset({verification.action}), Proof.SECRET)
         due_at = self._now + (due_in_s or 0) * 1000
-        confirmed = self.store.confirm(verification.verification_id, confirming, self._now, due_at, REQUEST)
+        confirmed = self.verifications.confirm(verification.verification_id, confirming, self._now, due_at, REQUEST)
         if due_in_s is None and isinstance(confirmed, Verification):
-            self.store.settle_feedback(confirmed, 1, Feedback.REPORTED, POLICY.record_ttl(self._now))
+            self.verifications.settle_feedback(confirmed, 1, Feedback.REPORTED, POLICY.record_ttl(self._now))
 
 
 def _body(identity: str, number: int, action: Action, secret: Secret | None) -> str:

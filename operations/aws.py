@@ -11,6 +11,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from operations.errors import OperationError
+from otp_feedback.domain.errors import Unavailable
 
 CONFIG = Config(connect_timeout=5, read_timeout=30, retries={"mode": "standard", "total_max_attempts": 5})
 
@@ -52,11 +53,21 @@ def explained() -> Iterator[None]:
         Names the action that is not allowed, or what failed. AWS's own words may hold values, so they are left out.
     """
     try:
-        yield
+        with _unwrapped():
+            yield
     except ClientError as error:
         raise OperationError(_words(error)) from error
     except BotoCoreError as error:
         raise OperationError(f"AWS cannot be asked: {error} Check AWS_PROFILE and AWS_REGION.") from error
+
+
+@contextmanager
+def _unwrapped() -> Iterator[None]:
+    """Raise what made the table unavailable."""
+    try:
+        yield
+    except Unavailable as error:
+        raise error.__cause__ or error from None
 
 
 def _words(error: ClientError) -> str:

@@ -8,8 +8,9 @@ from operations.errors import OperationError
 from operations.findings import Finding, failed, judged, noted, passed
 from operations.secret import connected, read_secret
 from operations.stack import SETTLED, DeployedStack
-from otp_feedback.adapters.aws.items import plain, typed
-from otp_feedback.adapters.aws.store import INDEX
+from otp_feedback.adapters.aws.items import INDEX, INDEX_KEY, TTL
+from otp_feedback.adapters.aws.outbox import DynamoDBOutbox
+from otp_feedback.adapters.aws.table import Table
 from otp_feedback.usecases.ports import OUTBOX_SHARDS
 
 if TYPE_CHECKING:
@@ -17,11 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
-
-INDEX_KEY = [
-    {"AttributeName": "feedback_shard", "KeyType": "HASH"},
-    {"AttributeName": "feedback_due_at", "KeyType": "RANGE"},
-]
 
 OLDEST_S = 900
 """How long a report may be due, as the stack's alarm has it."""
@@ -116,7 +112,8 @@ def check_table(dynamodb: "DynamoDBClient", stack: DeployedStack) -> Iterator[Fi
         (dict(each) for each in table.get("GlobalSecondaryIndexes", []) if each.get("IndexName") == INDEX), {}
     )
     yield judged(
-        index.get("KeySchema") == INDEX_KEY and index.get("IndexStatus", "ACTIVE") == "ACTIVE",
+        {each["KeyType"]: each["AttributeName"] for each in index.get("KeySchema", [])} == INDEX_KEY
+        and index.get("IndexStatus", "ACTIVE") == "ACTIVE",
         f"the index {INDEX} is active",
         f"the index {INDEX} is missing, incomplete or another",
         MEND,
@@ -130,7 +127,7 @@ def check_table(dynamodb: "DynamoDBClient", stack: DeployedStack) -> Iterator[Fi
     )
     expiry = dynamodb.describe_time_to_live(TableName=stack.table)["TimeToLiveDescription"]
     yield judged(
-        expiry.get("TimeToLiveStatus") == "ENABLED" and expiry.get("AttributeName") == "ttl",
+        expiry.get("TimeToLiveStatus") == "ENABLED" and expiry.get("AttributeName") == TTL,
         "records expire",
         "records do not expire, so numbers are kept for ever",
         MEND,
@@ -148,12 +145,13 @@ def check_outbox(dynamodb: "DynamoDBClient", stack: DeployedStack, now: int) -> 
     now
         Epoch milliseconds.
     """
-    entries = [entry for shard in range(OUTBOX_SHARDS) for entry in _oldest(dynamodb, stack.table, shard)]
+    outbox = DynamoDBOutbox(Table(dynamodb, stack.table))
+    entries = [entry for shard in range(OUTBOX_SHARDS) for entry in outbox.first_reports(shard, SAMPLE)]
     if not entries:
         yield passed("no report to Twilio is due")
         return
-    overdue_s = max(now - int(entry["feedback_due_at"]) for entry in entries) // 1000
-    waiting_s = max(_waiting_ms(dynamodb, stack.table, entry["pk"], now) for entry in entries) // 1000
+    overdue_s = max(now - entry.due_at for entry in entries) // 1000
+    waiting_s = max(now - (outbox.due_since(entry) or now) for entry in entries) // 1000
     yield judged(
         overdue_s <= OVERDUE_S,
         "the schedule works through the reports that are due",
@@ -166,22 +164,6 @@ def check_outbox(dynamodb: "DynamoDBClient", stack: DeployedStack, now: int) -> 
         f"the oldest report that is due has waited for {waiting_s} s",
         "docs/operations.md, 'FeedbackAgeAlarm'",
     )
-
-
-def _oldest(dynamodb: "DynamoDBClient", table: str, shard: int) -> list[dict[str, Any]]:
-    answer = dynamodb.query(
-        TableName=table,
-        IndexName=INDEX,
-        KeyConditionExpression="feedback_shard = :shard",
-        ExpressionAttributeValues=typed({":shard": shard}),
-        Limit=SAMPLE,
-    )
-    return [plain(item) for item in answer["Items"]]
-
-
-def _waiting_ms(dynamodb: "DynamoDBClient", table: str, key: str, now: int) -> int:
-    answer = dynamodb.get_item(TableName=table, Key=typed({"pk": key}), ProjectionExpression="fs")
-    return now - int(plain(answer.get("Item", {})).get("fs", now))
 
 
 def check_base_url(ssm: "SSMClient", stack: DeployedStack) -> Iterator[Finding]:

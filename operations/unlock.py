@@ -2,15 +2,13 @@
 
 from typing import TYPE_CHECKING
 
-from botocore.exceptions import ClientError
-
 from operations.aws import explained
 from operations.secret import keys_of, read_secret
 from operations.stack import DeployedStack
 from operations.terminal import Terminal
-from otp_feedback.adapters.aws.items import read_recipient, recipient_key, typed
+from otp_feedback.adapters.aws.budgets import DynamoDBBudgets
+from otp_feedback.adapters.aws.table import Table
 from otp_feedback.domain.phone import PhoneNumber
-from otp_feedback.domain.recipient import Recipient
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,7 +38,8 @@ def unlock(
         Nothing was changed; says why.
     """
     recipient = keys_of(read_secret(secrets, stack.secret_arn)).recipient(number.e164)
-    before = _reset(dynamodb, stack.table, recipient)
+    with explained():
+        before = DynamoDBBudgets(Table(dynamodb, stack.table)).unlock(recipient)
     if before is None:
         terminal.say("This stack has sent nothing to the number.")
         return 1
@@ -49,23 +48,3 @@ def unlock(
     if wait_ms:
         terminal.say(f"Its limit on messages holds for another {-(-wait_ms // 1000)} s.")
     return 0
-
-
-def _reset(dynamodb: "DynamoDBClient", table: str, recipient: bytes) -> Recipient | None:
-    """Returns the recipient as it was; None where there is none."""
-    with explained():
-        try:
-            answer = dynamodb.update_item(
-                TableName=table,
-                Key=typed({"pk": recipient_key(recipient)}),
-                UpdateExpression="SET #f = :zero",
-                ConditionExpression="attribute_exists(pk)",
-                ExpressionAttributeNames={"#f": "f"},
-                ExpressionAttributeValues=typed({":zero": 0}),
-                ReturnValues="ALL_OLD",
-            )
-        except ClientError as error:
-            if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
-                return None
-            raise
-    return read_recipient(answer["Attributes"])

@@ -49,7 +49,7 @@ def test_one_method_of_the_store_writes_confirmed_and_nothing_else_in_the_adapte
         for node in nodes(path)
         if isinstance(node, ast.FunctionDef) and writes_confirmed(node)
     ]
-    assert writers == [("adapters/aws/store.py", "confirm")]
+    assert writers == [("adapters/aws/verifications.py", "confirm")]
 
 
 def test_the_word_confirmed_stands_in_no_request_as_a_literal():
@@ -189,7 +189,7 @@ def test_a_handler_holds_routes_and_nothing_else(path: Path):
 
 def test_every_function_tells_its_clients_how_much_time_is_left():
     """A call that outlasts the invocation is lost with all that was to be written after it."""
-    clients = {"DynamoDBStore", "SecretVault", "TwilioClient"}
+    clients = {"Table", "SecretVault", "TwilioClient"}
     seen = set()
     for path in [*HANDLERS, *modules()]:
         for node in nodes(path):

@@ -5,12 +5,12 @@ from typing import Any, cast
 import pytest
 
 from otp_feedback.adapters.aws.clients import LONGEST_TRY_S
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.web.patience import ANSWERS_WITHIN_S, TRIES_FOR_S, patient
 from otp_feedback.adapters.web.request import HttpRequest
 from otp_feedback.adapters.web.response import Response
 from otp_feedback.domain.errors import MalformedRequest, Unavailable
+from tests.service import DynamoDBStore
 
 TWILIO_WAITS_S = 15
 REQUEST = cast("HttpRequest", None)

@@ -50,7 +50,7 @@ class Scene:
 
     def shown(self, verification_id: str) -> dict[str, Any]:
         """What `GET` shows of a verification."""
-        verification = self.stage.store.read(verification_id)
+        verification = self.stage.verifications.read(verification_id)
         assert verification is not None
         view: dict[str, Any] = msgspec.to_builtins(VerificationView.of(verification, now_ms()))
         return view

@@ -114,7 +114,7 @@ def test_a_start_is_unavailable_while_another_one_of_its_key_does_not_get_on(sce
     scene = scenes(chosen=False)
     scene.prepare(())
     recipient = STAGE_KEYS.recipient(RECIPIENT)
-    scene.stage.store.reserve_send(recipient, f"{keyed_id(KEY)}#1", now_ms(), POLICY.limits, "another")
+    scene.stage.budgets.reserve_send(recipient, f"{keyed_id(KEY)}#1", now_ms(), POLICY.limits, "another")
     assert_comes_to(scene, ALL["start-key-conflict"], refused(503, "unavailable"), standing=0)
 
 
@@ -122,7 +122,7 @@ def test_after_too_many_failures_waiting_does_not_help(scenes: Scenes):
     scene = scenes(chosen=False)
     scene.prepare(())
     for _ in range(POLICY.limits.max_failures):
-        scene.stage.store.add_failure(STAGE_KEYS.recipient(RECIPIENT))
+        scene.stage.budgets.add_failure(STAGE_KEYS.recipient(RECIPIENT))
     expected = replace(refused(429, "too-many-messages"), lacks=("retry-after",))
     assert_comes_to(scene, ALL["start-code-accepted"], expected, standing=0)
 

@@ -16,7 +16,6 @@ from aws_lambda_powertools import Logger
 from local.aws import ROOT
 from local.stack import LAPTOP
 from local.template import Template
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.adapters.credentials import TwilioCredentials
 from otp_feedback.adapters.request_log import RequestJournal
 from otp_feedback.adapters.twilio.client import TwilioClient
@@ -27,7 +26,7 @@ from otp_feedback.domain.verification import Feedback, State
 from otp_feedback.usecases.confirm import check
 from tests.loop.conftest import TIMEOUT_MS
 from tests.loop.driver import SENDER, Loop, Started, problem_of
-from tests.service import service_on
+from tests.service import DynamoDBStore, service_on
 
 FOLDER = Path(__file__).parents[2]
 

@@ -5,13 +5,13 @@ import pytest
 from operations.__main__ import main
 from operations.errors import OperationError
 from operations.unlock import unlock
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.keys import Keys
 from otp_feedback.domain.phone import parse_number
 from otp_feedback.domain.recipient import Limits
 from otp_feedback.usecases.ports import Refused
 from tests.operations.conftest import ROOT
 from tests.operations.terminals import Scripted
+from tests.service import DynamoDBStore
 
 NUMBER = "+4915112345678"
 NOW = 1_800_000_000_000

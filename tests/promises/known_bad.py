@@ -9,6 +9,7 @@ from typing import Any, override
 
 from otp_feedback.adapters.aws.items import (
     Item,
+    attribute,
     read_recipient,
     read_verification,
     recipient_key,
@@ -16,7 +17,7 @@ from otp_feedback.adapters.aws.items import (
     verification_item,
     verification_key,
 )
-from otp_feedback.adapters.aws.store import DynamoDBStore
+from otp_feedback.adapters.aws.table import Table
 from otp_feedback.domain.actions import Way, canonical_forms, confirmed_by
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable, UnknownVerification, WrongSecret
@@ -44,6 +45,7 @@ from otp_feedback.usecases.ports import (
 )
 from otp_feedback.usecases.send import Origin, Sent
 from otp_feedback.usecases.start import StartRequest
+from tests.service import DynamoDBStore
 
 CHECKED = confirmed_by(Way.CHECK)
 
@@ -59,7 +61,7 @@ class ReadModifyWriteCounter(DynamoDBStore):
         if verification is None or verification.state is not State.PENDING or not verification.attempts_left:
             return Refused(verification)
         attempts = {":attempts": verification.attempts + 1}
-        return self._write(verification_id, "SET #at = :attempts", "attribute_exists(#at)", attempts)
+        return self._write(verification_id, "SET #attempts = :attempts", "attribute_exists(#attempts)", attempts)
 
 
 class DeleteAndRecreate(DynamoDBStore):
@@ -68,11 +70,12 @@ class DeleteAndRecreate(DynamoDBStore):
     @override
     def reserve_attempt(self, verification_id: str, *_: Any) -> Written:
         key = typed({"pk": verification_key(verification_id)})
-        item = self._call(self._client.delete_item, Key=key, ReturnValues="ALL_OLD").get("Attributes")
+        item = self._table.call("delete_item", Key=key, ReturnValues="ALL_OLD").get("Attributes")
         if item is None:
             return Refused(None)
-        item = {**item, "at": {"N": str(int(item["at"]["N"]) + 1)}}
-        self._call(self._client.put_item, Item=item)
+        attempts = attribute("attempts")
+        item = {**item, attempts: {"N": str(int(item[attempts]["N"]) + 1)}}
+        self._table.call("put_item", Item=item)
         return read_verification(item)
 
 
@@ -87,10 +90,16 @@ def edited(*edits: tuple[str, str, str], **values: Any) -> type[DynamoDBStore]:
         Values for the replacements, by the names of their placeholders.
     """
 
-    class Edited(DynamoDBStore):
+    class EditedTable(Table):
         @override
-        def _update(
-            self, key: str, update: str, condition: str | None, known: Mapping[str, Any], number: int | None = None
+        def update(
+            self,
+            key: str,
+            update: str,
+            condition: str | None,
+            known: Mapping[str, Any],
+            number: int | None = None,
+            returned: Any = "ALL_NEW",
         ) -> Item:
             meant = [edit for edit in edits if update.startswith(edit[0])]
             before = (update, condition)
@@ -98,34 +107,50 @@ def edited(*edits: tuple[str, str, str], **values: Any) -> type[DynamoDBStore]:
                 update, condition = update.replace(old, new), (condition or "").replace(old, new)
             assert not meant or (update, condition) != before, "the real expression has changed: change this one too"
             more = {f":{name}": value for name, value in values.items() if f":{name}" in f"{update} {condition}"}
-            return super()._update(key, update, condition or None, {**known, **more}, number)
+            return super().update(key, update, condition or None, {**known, **more}, number, returned)
+
+    class Edited(DynamoDBStore):
+        table_type = EditedTable
 
     return Edited
 
 
-CONFIRMING, ADDING, SETTLING = "SET #st = :confirmed", "SET #ms.#n = :message", "SET #ms.#n.#f = :outcome"
-ADVANCING, RESERVING = "SET #ms.#n.#d = :d", "SET #at = #at + :one"
-NOT_REPORTED, OR_REPORTED = "#ms.#n.#f = :none", "(#ms.#n.#f = :none OR attribute_exists(#ms.#n))"
-UNEXPIRED, OR_EXPIRED = "#ms.#n.#x > :now", "(#ms.#n.#x > :now OR attribute_exists(#ms.#n))"
+CONFIRMING, ADDING, SETTLING = (
+    "SET #state = :confirmed",
+    "SET #messages.#n = :message",
+    "SET #messages.#n.#feedback = :outcome",
+)
+ADVANCING, RESERVING = "SET #messages.#n.#delivery = :delivery", "SET #attempts = #attempts + :one"
+NOT_REPORTED = "#messages.#n.#feedback = :none"
+OR_REPORTED = f"({NOT_REPORTED} OR attribute_exists(#messages.#n))"
+UNEXPIRED = "#messages.#n.#expires_at > :now"
+OR_EXPIRED = f"({UNEXPIRED} OR attribute_exists(#messages.#n))"
+BEHIND = "#messages.#n.#delivery < :floor"
 
-AttemptsResetByAnother = edited((ADDING, "#ms.#n = :message", "#ms.#n = :message, #at = :nil"), nil=0)
+AttemptsResetByAnother = edited((ADDING, "#messages.#n = :message", "#messages.#n = :message, #attempts = :nil"), nil=0)
 NoExpiryAtTheWrite = edited((CONFIRMING, UNEXPIRED, OR_EXPIRED))
 ConfirmedAgain = edited(
-    (CONFIRMING, "#st = :pending AND", "(#st = :pending OR attribute_exists(#st)) AND"),
+    (CONFIRMING, "#state = :pending AND", "(#state = :pending OR attribute_exists(#state)) AND"),
     (CONFIRMING, NOT_REPORTED, OR_REPORTED),
 )
 ConfirmedThoughReportedLate = edited((CONFIRMING, NOT_REPORTED, OR_REPORTED))
-AttemptsWithoutEnd = edited((RESERVING, "#at < #mx", "attribute_exists(#at)"))
-AttemptsAfterTheEnd = edited((RESERVING, "#st = :pending", "(#st = :pending OR attribute_exists(#st))"))
-SidOverwritten = edited((ADVANCING, " AND (attribute_not_exists(#ms.#n.#s) OR #ms.#n.#s = :s)", ""))
-DeliveryMovesBack = edited((ADVANCING, "#ms.#n.#d < :floor", "(#ms.#n.#d < :floor OR attribute_exists(#ms.#n))"))
+AttemptsWithoutEnd = edited((RESERVING, "#attempts < #max_attempts", "attribute_exists(#attempts)"))
+AttemptsAfterTheEnd = edited((RESERVING, "#state = :pending", "(#state = :pending OR attribute_exists(#state))"))
+SidOverwritten = edited((ADVANCING, " AND (attribute_not_exists(#messages.#n.#sid) OR #messages.#n.#sid = :sid)", ""))
+DeliveryMovesBack = edited((ADVANCING, BEHIND, f"({BEHIND} OR attribute_exists(#messages.#n))"))
 TtlKept = edited((CONFIRMING, " REMOVE #ttl", ""))
 FeedbackForgotten = edited(
-    (CONFIRMING, "#feedback_shard = :shard, #feedback_due_at = :due_at, #fs", "#sh = :shard, #fs"),
-    (CONFIRMING, "if_not_exists(#fs, :now)", ":due_at"),
+    (
+        CONFIRMING,
+        "#feedback_shard = :shard, #feedback_due_at = :due_at, #feedback_since",
+        "#holder = :shard, #feedback_since",
+    ),
+    (CONFIRMING, "if_not_exists(#feedback_since, :now)", ":due_at"),
 )
 TurnRenewed = edited((f"{SETTLING}", ":outcome", ":outcome, #feedback_due_at = :nil"), nil=0)
-NumberedWithGaps = edited((ADDING, "attribute_exists(#ms.#1) AND ", ""), (ADDING, "attribute_exists(#ms.#2) AND ", ""))
+NumberedWithGaps = edited(
+    (ADDING, "attribute_exists(#messages.#1) AND ", ""), (ADDING, "attribute_exists(#messages.#2) AND ", "")
+)
 
 
 class TtlInsteadOfExpiry(NoExpiryAtTheWrite):  # type: ignore[misc, valid-type]
@@ -168,7 +193,7 @@ class RecordPutBack(DynamoDBStore):
         message = replace(verification.messages[number], delivery=delivery, sid=sid, delivery_at=now)
         changed = replace(verification, messages={**verification.messages, number: message})
         item = verification_item(changed, verification.created_at // 1000 + 604_800, "somebody")
-        self._call(self._client.put_item, Item=item)
+        self._table.call("put_item", Item=item)
         return changed
 
 
@@ -178,10 +203,10 @@ class ReadThenReserve(DynamoDBStore):
     @override
     def reserve_send(self, recipient: bytes, holder: str, now: int, *_: Any) -> Recipient | Refused[Recipient]:
         key = recipient_key(recipient)
-        current = read_recipient(self._get(key) or {})
+        current = read_recipient(self._table.get(key) or {})
         if current.sends and current.sends[0] > now - 30_000:
             return Refused(current)
-        item = self._update(key, "SET #s0 = :now, #v0 = :holder", None, {":now": now, ":holder": holder})
+        item = self._table.update(key, "SET #slot0 = :now, #held_by0 = :holder", None, {":now": now, ":holder": holder})
         return read_recipient(item)
 
 
@@ -198,7 +223,7 @@ class SettledWhateverElseIsDue(DynamoDBStore):
     @override
     def _keep_form(self, others: Sequence[int]) -> tuple[str, str, dict[str, Any]]:
         update, _, values = self._take_out_form(others, 0)
-        return update, "attribute_exists(#ms)", values
+        return update, "attribute_exists(#messages)", values
 
 
 class SettledByOneForm(DynamoDBStore):
@@ -206,7 +231,7 @@ class SettledByOneForm(DynamoDBStore):
 
     @override
     def _keep_form(self, *arguments: Any) -> tuple[str, str, dict[str, Any]]:
-        return "", "attribute_exists(#never)", {}
+        return "", "attribute_exists(#slot0)", {}
 
 
 class NoLease(DynamoDBStore):

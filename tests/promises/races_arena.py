@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.errors import Problem
 from otp_feedback.domain.keys import Keys
@@ -19,7 +18,7 @@ from otp_feedback.usecases.outbox import Run, retry_due_reports
 from otp_feedback.usecases.ports import Created, FeedbackAccepted, FeedbackOutcome, OutgoingMessage
 from otp_feedback.usecases.send import Origin, Sent
 from otp_feedback.usecases.start import StartRequest, start
-from tests.service import service_on
+from tests.service import DynamoDBStore, service_on
 
 TABLE = "Verifications"
 POLICY = Policy(app_name="Acme", sender="+14155550100")

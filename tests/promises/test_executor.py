@@ -20,7 +20,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.adapters.aws.items import lease_key, outbox_shard, outcomes_key, typed, verification_item
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import encode_id
@@ -39,6 +38,7 @@ from otp_feedback.usecases.ports import (
 from tests.promises.executor import Executor
 from tests.promises.races_arena import TABLE
 from tests.promises.races_engines import moto
+from tests.service import DynamoDBStore
 
 NOW = 1_760_000_000_000
 TOKEN, OTHER_TOKEN = "token", "another-token"

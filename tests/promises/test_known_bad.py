@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 import pytest
 
 from otp_feedback.adapters.aws import items as records
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.usecases import outbox
 from otp_feedback.usecases.confirm import confirm_link
 from tests.promises import known_bad
@@ -27,6 +26,7 @@ from tests.promises.engine import (
 )
 from tests.promises.scenarios import SITUATIONS
 from tests.promises.world import PromiseBroken, Ways, World, check_promises, check_settled
+from tests.service import DynamoDBStore
 
 Check = Callable[[World], None]
 

@@ -51,7 +51,11 @@ def sending_another(world: World) -> tuple[Operation, str, list[str]]:
     """Another message with a key."""
     sent = world.run(lambda process: process.start(limit_key=LIMIT_KEY)).value
     world.advance(31_000)
-    return lambda process: process.another(sent.verification_id, key=KEY), "SET #ms.#n = :message", ["REMOVE #ms.#n"]
+    return (
+        lambda process: process.another(sent.verification_id, key=KEY),
+        "SET #messages.#n = :message",
+        ["REMOVE #messages.#n"],
+    )
 
 
 BOTH = pytest.mark.parametrize("prepare", [starting, sending_another])
@@ -108,7 +112,7 @@ def test_an_unknown_message_is_answered_as_before_until_a_callback_should_have_c
 
 
 @BOTH
-@pytest.mark.parametrize("reserves", [", #rb = :request, #ttl", "#f < :failures"])
+@pytest.mark.parametrize("reserves", [", #reserved_by = :request, #ttl", "#failures < :max_failures"])
 def test_a_slot_that_may_have_been_taken_is_given_back_with_the_other(prepare: Callable[..., Any], reserves: str):
     undisturbed = World()
     prepare(undisturbed)
@@ -131,7 +135,7 @@ def test_what_of_an_undo_fails_hinders_nothing_else(
     world = World()
     operation, _, undo = prepare(world)
     world.twilio.fail("create_message", "not_sent")
-    failing = (undo if undo_fails else []) + (["REMOVE #rb"] if release_fails else [])
+    failing = (undo if undo_fails else []) + (["REMOVE #reserved_by"] if release_fails else [])
     assert world.run(operation, "first", Unanswered("nothing", failing)).outcome == "unavailable"
     assert limit_key_sends(world) == limit_key_sends(undisturbed)
     assert sends_left(world) == sends_left(undisturbed) - release_fails

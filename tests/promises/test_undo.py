@@ -53,7 +53,7 @@ def begun(interval_s: int = 30) -> tuple[World, str]:
 
 def undoes(call: Call) -> bool:
     """Whether a call takes back what was written."""
-    return call.name == "delete_item" or "REMOVE #ms.#n" in call.request.get("UpdateExpression", "")
+    return call.name == "delete_item" or "REMOVE #messages.#n" in call.request.get("UpdateExpression", "")
 
 
 def deliveries(world: World, verification_id: str) -> list[Delivery]:

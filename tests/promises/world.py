@@ -21,7 +21,6 @@ from urllib.parse import parse_qs, urldefrag, urlsplit
 import phonenumbers
 
 from otp_feedback.adapters.aws.items import Item, read_verification, recipient_key, verification_key
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action, canonical_forms
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Expired, Problem, Unavailable, WrongSecret
@@ -59,7 +58,7 @@ from otp_feedback.usecases.reply import InboundReply
 from otp_feedback.usecases.send import Origin, Sent
 from otp_feedback.usecases.start import StartRequest
 from tests.promises.executor import Executor
-from tests.service import service_on
+from tests.service import DynamoDBStore, service_on
 
 TO = "+15005550100"
 TO_MISSPELT = "+115005550100"

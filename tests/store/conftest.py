@@ -11,8 +11,8 @@ from local.functions import ROOT
 from local.stack import LAPTOP
 from local.template import Template
 from otp_feedback.adapters.aws.items import typed
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.verification import Verification
+from tests.service import DynamoDBStore
 from tests.store.records_data import TTL
 
 TABLE = "VerificationsTable"

@@ -5,7 +5,6 @@ from typing import Any
 
 import pytest
 
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.ids import encode_id
@@ -13,6 +12,7 @@ from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.recipient import Limits, Windows
 from otp_feedback.domain.verification import Feedback, Message, Proof, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation
+from tests.service import DynamoDBStore
 from tests.store.conftest import Kept, Put, Raw
 from tests.store.records_data import LIFE, NOW, TTL, a_verification, new_recipient
 

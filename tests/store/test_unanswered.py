@@ -6,12 +6,12 @@ import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
 from otp_feedback.adapters.aws.clients import LONGEST_CALL_S
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.verification import Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Refused
+from tests.service import DynamoDBStore
 from tests.store.conftest import TABLE, Kept
 from tests.store.records_data import (
     NOW,

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from otp_feedback.adapters.aws.items import outbox_shard
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.keys import Mac
 from otp_feedback.domain.verification import Confirmation, Feedback, Message, Proof, State, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation, Refused
+from tests.service import DynamoDBStore
 from tests.store.conftest import Kept, Raw
 from tests.store.records_data import (
     LIFE,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from otp_feedback.adapters.aws.store import DynamoDBStore
 from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, SLOTS, Limits, Recipient, Windows
 from otp_feedback.usecases.ports import Refused
 from tests.promises.executor import Executor
+from tests.service import DynamoDBStore
 from tests.store.records_data import NOW, new_recipient
 
 TABLE = "Verifications"

@@ -9,8 +9,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from otp_feedback.adapters.aws import clients
 from otp_feedback.adapters.aws.base_url import BaseUrl
+from otp_feedback.adapters.aws.budgets import DynamoDBBudgets
+from otp_feedback.adapters.aws.inbound import DynamoDBInboundBindings
+from otp_feedback.adapters.aws.outbox import DynamoDBOutbox
 from otp_feedback.adapters.aws.secret import SecretVault
-from otp_feedback.adapters.aws.store import DynamoDBClient, DynamoDBStore
+from otp_feedback.adapters.aws.table import DynamoDBClient, Table
+from otp_feedback.adapters.aws.verifications import DynamoDBVerifications
 from otp_feedback.adapters.clock import now_ms
 from otp_feedback.adapters.invocation import Invocation
 from otp_feedback.adapters.request_log import RequestLog
@@ -131,8 +135,13 @@ class Wiring:
         return replace(self.service, **self._stores(client, clients.LONGEST_TRY_S)._asdict())
 
     def _stores(self, client: DynamoDBClient, longest_call_s: float) -> Stores:
-        store = DynamoDBStore(client, self.settings.table, self.invocation.time_left_s, longest_call_s)
-        return Stores(verifications=store, budgets=store, inbound=store, outbox=store)
+        table = Table(client, self.settings.table, self.invocation.time_left_s, longest_call_s)
+        return Stores(
+            verifications=DynamoDBVerifications(table),
+            budgets=DynamoDBBudgets(table),
+            inbound=DynamoDBInboundBindings(table),
+            outbox=DynamoDBOutbox(table),
+        )
 
 
 def sending_service(wiring: Wiring) -> Service:
