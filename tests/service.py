@@ -30,6 +30,7 @@ class DynamoDBStore(DynamoDBVerifications, DynamoDBBudgets, DynamoDBInboundBindi
         time_left: TimeLeft = unlimited,
         longest_call_s: float = LONGEST_CALL_S,
     ) -> None:
+        self.client = client
         super().__init__(self.table_type(client, name, time_left, longest_call_s))
 
 

@@ -2,6 +2,8 @@
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import Mock
 
 import pytest
 from botocore.config import Config
@@ -10,6 +12,7 @@ from botocore.exceptions import ClientError
 from operations import aws
 from operations.__main__ import main
 from operations.errors import OperationError
+from otp_feedback.adapters.aws.table import Table
 from tests.operations.conftest import PARAMETERS
 from tests.template.expanded import expanded
 
@@ -116,6 +119,13 @@ def test_another_error_of_aws_is_named_without_its_words():
     with pytest.raises(OperationError, match="AWS answered Scan with ValidationException") as refused, aws.explained():
         raise error
     assert "+49" not in str(refused.value)
+
+
+def test_what_made_the_table_unavailable_is_named():
+    error = ClientError({"Error": {"Code": "ThrottlingException"}}, "Scan")
+    client = SimpleNamespace(scan=Mock(side_effect=error))
+    with pytest.raises(OperationError, match="AWS answered Scan with ThrottlingException"), aws.explained():
+        list(Table(client, "table").scan("begins_with(pk, :kind)", {":kind": "x"}))
 
 
 def test_options_that_exclude_each_other(capsys):

@@ -59,8 +59,8 @@ def test_orders_are_bounded_by_preemptions(preemptions: int | None, orders: int)
 
 def _counting_up(process: Process) -> None:
     """Read, add one, write: past the store, which cannot do this."""
-    client: Any = process.service.verifications
-    client = client._table._client
+    store: Any = process.service.verifications
+    client = store.client
     item = client.get_item(TableName=TABLE, Key={"pk": {"S": "counter"}}).get("Item", {"n": {"N": "0"}})
     number = {"N": str(int(item["n"]["N"]) + 1)}
     client.put_item(TableName=TABLE, Item={"pk": {"S": "counter"}, "n": number})
