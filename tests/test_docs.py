@@ -1,4 +1,4 @@
-"""The pages say what the code does, as far as that can be read off both, and every link leads somewhere."""
+"""The pages say what the code says, wherever both can be compared, and every link leads somewhere."""
 
 import itertools
 import re

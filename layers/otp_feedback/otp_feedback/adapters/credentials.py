@@ -1,11 +1,11 @@
-"""What Twilio is called with: the stack's secret holds it, and Twilio's client uses it."""
+"""Twilio's credentials: the stack's secret holds them, and Twilio's client uses them."""
 
 from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
 class TwilioCredentials:
-    """What requests are authorised with; nothing of it prints.
+    """What authorises requests to Twilio; its repr shows nothing.
 
     Parameters
     ----------

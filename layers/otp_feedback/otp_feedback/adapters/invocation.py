@@ -1,4 +1,4 @@
-"""What is left of a Lambda invocation, so that no outward call outlasts it."""
+"""How much time a Lambda invocation has left, so that no outward call outlasts it."""
 
 from collections.abc import Callable
 from time import perf_counter
@@ -30,7 +30,7 @@ class Invocation:
         self._limit_s = float("inf")
 
     def answer_within(self, seconds: float) -> None:
-        """Whoever asks waits no longer than this since the handler was called."""
+        """The caller waits at most so many seconds from the moment at which the handler was called."""
         self._limit_s = seconds
 
     def spent_s(self) -> float:
@@ -38,7 +38,7 @@ class Invocation:
         return self._clock() - self._began
 
     def time_left_s(self) -> float:
-        """Seconds until Lambda ends the invocation, or nobody waits for its answer any more."""
+        """Seconds until Lambda ends the invocation, or its caller stops waiting."""
         left = self._context.get_remaining_time_in_millis() / 1000 if self._context is not None else float("inf")
         return float(min(left, self._limit_s - self.spent_s()))
 

@@ -25,7 +25,7 @@ def make_logger(service: str) -> Logger:
 
 
 class RequestLog:
-    """What a function writes of its invocations: of each one line, and its metrics.
+    """What a function writes of its invocations: one line each, and their metrics.
 
     Parameters
     ----------
@@ -44,7 +44,7 @@ class RequestLog:
 
     @contextmanager
     def invoked(self, context: Any) -> Iterator["RequestJournal"]:
-        """Take part in one invocation; however it ends, its line and its metrics are written.
+        """Log one invocation: however it ends, its line and its metrics are written.
 
         Parameters
         ----------
@@ -95,7 +95,7 @@ class RequestJournal:
             self._gauges[metric] = max(value, self._gauges.get(metric, 0))
 
     def refused(self, problem: Problem) -> None:
-        """Note what a request was refused with."""
+        """Note the problem that refused a request."""
         self.note(outcome=problem.name, field=getattr(problem, "field", None))
         if isinstance(problem, Unavailable):
             self.count("Unavailable")

@@ -31,16 +31,16 @@ SENDING = ("OTP_SENDER", "OTP_APP_NAME")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the environment says; `from_environ` names each variable.
+    """The stack's settings; `from_environ` names each variable.
 
     Parameters
     ----------
     public_base_url
-        The stack's public address without a slash at its end; None where it is the API's own.
+        The stack's public address without a slash at its end; None if it is the API's own.
     base_url_parameter
         The SSM parameter that holds the address otherwise.
     unsigned_callers
-        Whether callers' routes answer without an authoriser's word: `sam local start-api` has none.
+        Whether callers' routes answer without an authoriser, which `sam local start-api` lacks.
     """
 
     table: str
@@ -60,7 +60,7 @@ class Settings:
 
     @property
     def twilio_is_emulated(self) -> bool:
-        """Whether Twilio's address is one that only a laptop can mean: plain http."""
+        """Whether Twilio's address is the emulator's: plain http, which only a laptop uses."""
         return self.twilio_base_url is not None and self.twilio_base_url.startswith("http://")
 
     @classmethod
@@ -70,8 +70,8 @@ class Settings:
         Parameters
         ----------
         needs
-            Variables that the function cannot do without, beside those of the table and the secret. It has none that it
-            does not read, since Lambda has room for 4,096 bytes.
+            Variables that the function must have, beside those of the table and the secret. A function has only those
+            that it reads, since Lambda has room for 4,096 bytes.
 
         Raises
         ------
@@ -148,7 +148,7 @@ def _allowed_senders(read: "_Reader") -> frozenset[str]:
 
 
 def _spelt(name: str, sender: str) -> str:
-    """A sender, unless its number stands in a spelling that no webhook names it by: no reply would ever match."""
+    """A sender; refused if no webhook spells its number so, since no reply would ever match."""
     _, number = channel_and_number(sender)
     if is_respelt(number):
         raise ConfigurationError(name, "must hold no national prefix and no carrier code after a number's country code")
@@ -172,7 +172,7 @@ def _templates(read: "_Reader") -> Mapping[str, Template]:
 
 
 def _test_recipients(read: "_Reader") -> Mapping[str, str]:
-    """Numbers of ranges reserved for fiction only, and never in production: their codes are no secret."""
+    """Test recipients: only numbers reserved for fiction, and never in production, since their codes are no secret."""
     text = read.text("OTP_TEST_RECIPIENTS")
     if text is None:
         return MappingProxyType({})

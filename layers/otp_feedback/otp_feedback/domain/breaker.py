@@ -1,4 +1,4 @@
-"""When to leave Twilio alone for a while."""
+"""When to send Twilio no inline reports for a while."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Where a message stands on its way, as a number that only grows."""
+"""How far a message got, as a number that only grows."""
 
 from enum import IntEnum
 

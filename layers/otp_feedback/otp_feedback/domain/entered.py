@@ -1,4 +1,4 @@
-"""The forms under which what somebody entered is compared."""
+"""The one form in which an entered secret is compared."""
 
 import unicodedata
 
@@ -8,13 +8,13 @@ from otp_feedback.domain.secret import password_spelling
 def code_form(text: str) -> str:
     """A code is its decimal digits, in whatever script (Unicode's Nd); a letter makes it wrong.
 
-    Only letters and numbers (L, N) count, so white space, punctuation, marks, symbols and what cannot be seen go.
+    Only letters and numbers (L, N) count. White space, punctuation, marks, symbols and invisible characters do not.
     """
     return "".join(str(unicodedata.decimal(each, each)) for each in text if not _counts_for_nothing(each))
 
 
 def password_form(text: str) -> str:
-    """A temporary password: as a code, and it knows no case and no width either."""
+    """A temporary password: as a code, and case and width are ignored too."""
     symbols = code_form(unicodedata.normalize("NFKC", text)).lower()
     return password_spelling(symbols) if symbols else ""
 

@@ -47,7 +47,7 @@ class ConfigurationError(OtpFeedbackError):
 class Problem(OtpFeedbackError):
     """A request is refused; nothing was confirmed.
 
-    A subclass has one sentence, `detail`, which its answers begin with; its name follows from the class's.
+    A subclass has one sentence, `detail`, with which its answers begin; its name follows from the class's name.
     """
 
     name: ClassVar[str]
@@ -71,8 +71,8 @@ class MalformedRequest(Problem):
     reason
         What is expected of it; never the value that came.
     unknown
-        The name of a field that is not known. Only the answer may say it, no log: whoever swapped a name and its value
-        would read the value there.
+        The name of a field that is not known. Only the answer may show it, never a log: if the caller swapped a name
+        and its value, it is the value.
     """
 
     detail = "The request cannot be used."
@@ -85,7 +85,7 @@ class MalformedRequest(Problem):
 
 
 class UnknownVerification(Problem):
-    """Or it is not whose the caller expects."""
+    """Or it belongs to another recipient or reference than the caller expects."""
 
     detail = "There is no such verification."
 
@@ -153,7 +153,7 @@ class TooManyMessages(Problem):
     Parameters
     ----------
     retry_after_s
-        Whole seconds after which the same request can succeed; None where waiting does not help.
+        Whole seconds after which the same request can succeed; None if waiting does not help.
     """
 
     detail = "Too many messages were sent."
@@ -169,7 +169,7 @@ class MessageRejected(Problem):
     Parameters
     ----------
     code
-        Twilio's integer error code; None where its answer held none.
+        Twilio's integer error code; None if its answer held none.
     """
 
     detail = "Twilio refused the message."

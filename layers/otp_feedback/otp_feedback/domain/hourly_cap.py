@@ -7,8 +7,8 @@ from otp_feedback.domain.errors import Unavailable
 from otp_feedback.domain.recipient import HOUR_MS
 
 FRESH_MS = 5000
-"""How old the stack's count may be. Each process adds its sends in one write and learns the total from it,
-so that neither a send nor a busy stack makes a write each time."""
+"""How old the stack's count may be. Each process adds its sends in one write, which returns the total.
+So not every send makes a write."""
 
 KEPT_S = 7200
 
@@ -21,8 +21,8 @@ class HourlyCap:
     cap
         Messages an hour.
     count_sends
-        Adds to the stack's sends in the hour that begins then (epoch milliseconds), kept until the epoch second that
-        comes third, and returns them all.
+        Takes the beginning of an hour (epoch milliseconds), the number to add to the stack's sends in it, and the epoch
+        second until which they are kept; returns them all.
     """
 
     def __init__(self, cap: int, count_sends: Callable[[int, int, int], int]) -> None:
@@ -35,7 +35,7 @@ class HourlyCap:
         self._taken_by: str | None = None
 
     def take(self, now: int, request_token: str) -> int:
-        """Count a message that is about to be sent; whole seconds until there may be one, 0 where it may go at once.
+        """Count a message that is about to be sent; returns the whole seconds to wait, 0 if it may go at once.
 
         Parameters
         ----------
@@ -61,7 +61,7 @@ class HourlyCap:
     def give_back(self, request_token: str) -> None:
         """Take a message off the count that this request took and that provably was not sent.
 
-        Where that cannot be written now it goes with the next addition, if this process makes one.
+        If that cannot be written now, it goes with the next addition, if this process makes one.
         """
         if self._taken_by != request_token:
             return
@@ -78,7 +78,7 @@ class HourlyCap:
             self._hour, self._total, self._pending, self._read_at = hour, 0, 0, 0
 
     def _add_up(self, now: int) -> None:
-        """The message at hand is counted at once, so that a process that sends but one is counted too."""
+        """This message is counted at once, so that a process that sends only one is counted too."""
         self._total = self._count_sends(self._hour, self._pending + 1, self._ttl())
         self._pending = 0
         self._read_at = now

@@ -1,4 +1,4 @@
-"""The keys that come from the stack's secret, and what they make: MACs and digests."""
+"""The keys from the stack's secret, and what they make: MACs and digests."""
 
 import hashlib
 import hmac
@@ -41,7 +41,7 @@ class Keys:
     Parameters
     ----------
     index_key
-        Never rotates: recipients, ids derived from an Idempotency-Key, fingerprints.
+        Never rotates. For recipients, ids that follow from an Idempotency-Key, and fingerprints.
     mac_keys
         By id; all of them are accepted.
     mac_key_id
@@ -88,7 +88,7 @@ class Keys:
         return Mac(self.mac_key_id, _secret_digest(self.mac_keys[self.mac_key_id], verification_id, number, secret))
 
     def index(self, purpose: str, *parts: str) -> bytes:
-        """A keyed digest that finds something again without storing it: 32 bytes."""
+        """A keyed digest, by which something is found again without being stored: 32 bytes."""
         return _hmac(self.index_key, purpose, *parts)
 
     def recipient(self, e164: str) -> bytes:
@@ -102,8 +102,8 @@ class Keys:
     def matching(self, verification_id: str, macs: Mapping[int, Mac], guess: Secret) -> frozenset[int]:
         """The messages whose secret is the guess.
 
-        Every message is compared, in constant time, expired ones included, so that timing tells a guesser nothing.
-        A MAC under a key that is not here matches nothing; see `unknown_key_ids`.
+        Every message is compared in constant time, expired ones too, so that timing tells a guesser nothing.
+        A MAC under an unknown key matches nothing; see `unknown_key_ids`.
         """
         found = set()
         for number, mac in macs.items():
@@ -114,7 +114,7 @@ class Keys:
         return frozenset(found)
 
     def unknown_key_ids(self, macs: Iterable[Mac]) -> frozenset[str]:
-        """Key ids among the MACs that these keys do not hold."""
+        """The ids of those MACs' keys that are missing here."""
         return frozenset(mac.key_id for mac in macs) - self.mac_keys.keys()
 
 

@@ -15,7 +15,7 @@ _HALF_LINK_ID = 22
 def link_id(verification_id: str, number: int, secret: Secret) -> str:
     """The id in a link: base62 of the verification id, then of message number ‖ secret, 22 digits each.
 
-    Phones' link finders drop a hyphen at the end, and some carriers mangle `_`: so nothing but letters and digits.
+    It has only letters and digits: phones' link finders drop a hyphen at the end, and some carriers mangle `_`.
 
     Raises
     ------
@@ -31,10 +31,10 @@ def link_id(verification_id: str, number: int, secret: Secret) -> str:
 
 
 def parse_link_id(text: str) -> tuple[str, Secret] | None:
-    """The verification id and secret that a link's id carries; None where it is no such id.
+    """The verification id and secret that a link's id carries; None if it is no such id.
 
-    Links of before carry base64url(verification id ‖ message number ‖ secret). No text is both: at the 23rd character,
-    which holds the number, those have `E` to `P`, and base62 has `7` to `v`.
+    Earlier links carry base64url(verification id ‖ message number ‖ secret). No text is both: at the 23rd character,
+    which holds the number, the earlier ones have `E` to `P`, base62 has `7` to `v`.
     """
     for raw in (_parse_base62(text), decode_id(text)):
         if raw is not None and len(raw) == ID_BYTES + 1 + LINK_SECRET_BYTES and raw[ID_BYTES] in MESSAGE_NUMBERS:

@@ -1,6 +1,6 @@
-"""How the last reports to Twilio ended, and when that says that not a message is gone but the feedback itself.
+"""How the last reports to Twilio ended, and when so many 404s mean that Message Feedback itself is gone.
 
-They are added up over all processes, because one process sees few of them.
+They are added up over all processes, since one process sees only a few.
 """
 
 import threading
@@ -13,12 +13,12 @@ OTHER = "-"
 
 LAST = 50
 MOST_NOT_FOUND = 25
-"""With more 404s than these among the last reports none is taken for final: Twilio has removed such an endpoint before
+"""With more 404s than these among the last reports, no 404 counts as final: Twilio has removed such an endpoint before
 (Call Feedback, in 2024)."""
 
 
 def added(outcomes: str, more: str) -> str:
-    """The last outcomes, oldest first, with some more; those before the first 404 need not be kept."""
+    """The last outcomes and some more, oldest first; those before the first 404 need not be kept."""
     return (outcomes + more)[-LAST:].lstrip(OTHER)
 
 
@@ -28,19 +28,19 @@ def suspends(outcomes: str) -> bool:
 
 
 INLINE_BATCH = 25
-"""Inline reports that a process adds at a time, so that a confirmation costs no further call."""
+"""How many inline reports a process adds at a time: most confirmations cost no further call."""
 
 
 class Outcomes:
-    """One process's outcomes, and what they make of a 404 together with everybody's.
+    """One process's outcomes. Together with those of all processes they decide whether a 404 is final.
 
-    Adding up is one read, and a write where 404s are about. Processes that add at once wait for nothing: what is
-    counted twice after a lost answer, or lost in a crash, only moves the moment at which 404s stay due.
+    Adding up is one read, and one write if there are 404s. Processes that add at the same time do not wait for each
+    other: an outcome that is counted twice, or lost in a crash, only shifts the moment from which 404s stay due.
 
     Parameters
     ----------
     read
-        Everybody's outcomes at a time (epoch milliseconds); empty where they are long ago.
+        All processes' outcomes at a time (epoch milliseconds); empty if they are old.
     add
         Adds to them.
     """
@@ -58,19 +58,19 @@ class Outcomes:
             self._more += OTHER
 
     def note_not_found(self, now: int, *, again: bool) -> bool:
-        """Count a report that ended in 404; whether it stays due.
+        """Count a report that ended in 404; returns whether it stays due.
 
         Parameters
         ----------
         now
             Epoch milliseconds.
         again
-            Whether it failed before: while 404s stay due, those that come back would outweigh everything else.
+            Whether it failed before: while 404s stay due, repeated ones would outweigh everything else.
 
         Raises
         ------
         Unavailable
-            The other processes' outcomes cannot be read, and nothing may be given up.
+            The other processes' outcomes cannot be read, so no report may be given up.
         """
         with self._lock:
             if self._known is None:
@@ -80,7 +80,7 @@ class Outcomes:
             return suspends(added(self._known, self._more))
 
     def add_up(self, now: int, *, at_least: int = 1) -> bool:
-        """Add to everybody's what was counted here since, where it is so many; False where that must wait."""
+        """Add what was counted here to all processes' outcomes, if it is enough; False if the write must wait."""
         with self._lock:
             self._known = None
             if len(self._more) < at_least:

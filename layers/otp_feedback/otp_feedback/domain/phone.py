@@ -24,7 +24,7 @@ _FICTIONAL = re.compile(
 _ADDRESS = re.compile(rf"(?:(?P<channel>[A-Za-z]+):)?(?P<number>{E164})", re.ASCII)
 
 _VOICE_ONLY = frozenset({"client", "sip"})
-"""What stands before a name that an application gave, which may look like anybody's number."""
+"""What stands before a name that an application gave. Such a name may look like anybody's number."""
 
 _FORMS = (
     # Mexico dropped the 1 before mobile numbers in 2019; WhatsApp keeps it (chatwoot #14048).
@@ -34,7 +34,7 @@ _FORMS = (
     # Brazil put a 9 before mobile numbers, which began with 6 to 9; landlines begin with 2 to 5 (chatwoot #5840).
     (re.compile(r"\+55([1-9]{2})9?([6-9][0-9]{7})", re.ASCII), r"+55\g<1>9\2", r"+55\1\2"),
 )
-"""Numbers with two forms in use: what both look like, the one they are kept under, the other one."""
+"""Numbers with two forms in use: a pattern for both, the form that they are kept under, the other form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class PhoneNumber:
     e164
         `+` and 7 to 15 ASCII digits.
     country
-        ISO 3166-1 alpha-2; `ZZ` where the number belongs to no country.
+        ISO 3166-1 alpha-2; `ZZ` if the number belongs to no country.
     """
 
     e164: str
@@ -69,10 +69,10 @@ class PhoneNumber:
 def parse_number(text: str, field: str = "to") -> PhoneNumber:
     """Read an E.164 number in the one form that E.164 has for it.
 
-    `phonenumbers` alone accepts control characters, full-width digits, `tel:` and extensions, so the ASCII pattern
-    comes first; it drops a national prefix or carrier code after the country code, so what it writes must be what came.
-    Possible numbers are accepted, because `is_valid_number` refuses some real and all fictional ranges; those that are
-    possible only within their area are not.
+    The ASCII pattern comes first, since `phonenumbers` accepts control characters, full-width digits, `tel:` and
+    extensions. It also drops a national prefix or carrier code after the country code, so its spelling is compared with
+    the one that came. Possible numbers are accepted, because `is_valid_number` refuses some real and all fictional
+    ranges; numbers that are possible only within their area are refused.
 
     Raises
     ------
@@ -93,7 +93,7 @@ def parse_number(text: str, field: str = "to") -> PhoneNumber:
 
 
 def is_respelt(e164: str) -> bool:
-    """Whether a possible number has another text in E.164, as with a national prefix after its country code."""
+    """Whether E.164 spells a possible number otherwise, for example without a national prefix."""
     try:
         number = phonenumbers.parse(e164, None)
     except phonenumbers.NumberParseException:
@@ -104,14 +104,14 @@ def is_respelt(e164: str) -> bool:
 
 
 def recorded_number(e164: str) -> PhoneNumber:
-    """A number that was accepted when its record was written, by whatever rules held then."""
+    """A number from a record: it was accepted by the rules of that time."""
     return PhoneNumber(e164, country_of(phonenumbers.parse(e164, None)))
 
 
 def number_at(address: str) -> PhoneNumber | None:
     """The number in an address that Twilio gives, such as `+4915112345678` or `rcs:+4915112345678`; None without one.
 
-    It comes in the form that its subscriber is kept under, since channels write some countries' numbers in another.
+    The result is in the form that its subscriber is kept under: channels write some countries' numbers in another.
     """
     _, number = channel_and_number(address)
     try:
@@ -121,7 +121,7 @@ def number_at(address: str) -> PhoneNumber | None:
 
 
 def channel_and_number(address: str) -> tuple[str, str]:
-    """The channel before a number, in lower case and "" for none, and the number; ("", "") where there is no number."""
+    """The channel before a number (lower case, "" for none) and the number; ("", "") if there is no number."""
     match = _ADDRESS.fullmatch(address)
     if match is None:
         return "", ""
@@ -135,7 +135,7 @@ def subscriber(e164: str) -> str:
 
 
 def spellings(e164: str) -> tuple[str, ...]:
-    """All forms under which a subscriber's number may stand in records and webhooks, the one it is kept under first."""
+    """All forms of a subscriber's number in records and webhooks; the one that it is kept under comes first."""
     for pattern, *forms in _FORMS:
         match = pattern.fullmatch(e164)
         if match is not None:

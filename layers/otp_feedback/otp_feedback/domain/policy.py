@@ -19,9 +19,9 @@ class Policy:
     Parameters
     ----------
     app_name
-        The application, as the texts name it; empty where nothing names it.
+        The name that the texts give the application; empty if no text does.
     sender
-        The default sender; empty where nothing is sent.
+        The default sender; empty if nothing is sent.
     allowed_senders
         Senders that a caller may choose beside the default one.
     code_digits
@@ -35,7 +35,7 @@ class Policy:
     hourly_cap
         Messages that the stack sends in an hour to recipients that never confirmed anything; None for no cap.
     countries
-        ISO 3166-1 alpha-2 of where messages may go; None for everywhere.
+        ISO 3166-1 alpha-2 codes of the countries that messages may go to; None for all.
     feedback_timeout_ms
         Milliseconds that a confirming request may spend on its report; 0 leaves it to the outbox.
     report_late_actions
@@ -43,7 +43,7 @@ class Policy:
     record_days
         Days for which a record is kept.
     language
-        The language of texts where a caller names none; None for that of the number's country.
+        The language of texts if the caller names none; None for the language of the number's country.
     domain
         The domain that WebOTP binds codes to; None for none.
     app_hash
@@ -51,7 +51,7 @@ class Policy:
     templates
         Custom texts by name.
     reply_keyword
-        What a replying message must hold; None where any reply confirms.
+        What a reply by message must hold; None if any reply confirms.
     test_recipients
         Numbers that are sent nothing, and the fixed code of each.
     """
@@ -81,9 +81,9 @@ class Policy:
         return self.allowed_senders | {self.sender}
 
     def record_ttl(self, now: int) -> int:
-        """Epoch seconds after which a record written at `now` (epoch milliseconds) may go."""
+        """Epoch seconds after which a record written at `now` (epoch milliseconds) may be deleted."""
         return now // 1000 + self.record_days * 86_400
 
 
 DEFAULT = Policy(app_name="", sender="")
-"""What holds where nobody chose; the template's defaults are the same."""
+"""The defaults; those of the template are the same."""

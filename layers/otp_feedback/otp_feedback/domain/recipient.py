@@ -1,4 +1,4 @@
-"""How often something may happen: exact sliding windows over the times at which it last did."""
+"""How often something may happen: exact sliding windows over the last times that it happened."""
 
 import ipaddress
 import re
@@ -19,7 +19,7 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True, slots=True)
 class Windows:
-    """So many in any hour and any day, and no two within an interval.
+    """How many may happen in any hour and any day, and how far apart two must be.
 
     Parameters
     ----------
@@ -71,19 +71,19 @@ class Limits:
 
     @property
     def max_failures(self) -> int:
-        """Consecutive failures from which on nothing new is sent to a recipient.
+        """The consecutive failures at which a recipient gets no new message.
 
-        Below NIST's ceiling by the guesses that could still be under way and fail.
+        NIST's ceiling, less the guesses that could still be under way and fail.
         """
         return NIST_MAX_CONSECUTIVE_FAILURES - self.max_attempts * self.recipient.hourly
 
 
 def canonical_limit_key(text: str) -> str:
-    """The form under which a limit key is counted; of what is no network address only the space around it is left out.
+    """The form under which a limit key is counted: of an address its one form, of other texts all but outer spaces.
 
     A port and brackets (RFC 3986 §3.2.2) and a zone (RFC 4007 §11) are no part of an address. An IPv6 address counts
-    as its /64, which one subscriber holds as a whole; an IPv4 address in IPv6 clothing as the IPv4 address that it is,
-    for its /64 would put many subscribers under one key.
+    as its /64, which one subscriber holds as a whole. An IPv4 address that is written as IPv6 counts as the IPv4
+    address, since its /64 would put many subscribers under one key.
     """
     key = text.strip()
     address = _address_in(key)
@@ -138,7 +138,7 @@ _LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What is kept of a phone number.
+    """What is kept about a phone number.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ class Recipient:
     failures
         Consecutive wrong guesses.
     last_confirmed_at
-        Epoch milliseconds; None where it never confirmed anything.
+        Epoch milliseconds; None if it never confirmed anything.
     last_inbound_at
         Epoch milliseconds of the last message or call from it that confirmed nothing while a reply was awaited.
     """
@@ -170,5 +170,5 @@ def send_holder(verification_id: str, number: int, *, awaits_reply: bool) -> str
 
 
 def replied_to(holder: str) -> str | None:
-    """The verification that a slot's holder names, where it awaits a reply."""
+    """The verification that a slot's holder names, if it awaits a reply; else None."""
     return holder.partition("#")[0] if holder.endswith(_AWAITS_REPLY) else None

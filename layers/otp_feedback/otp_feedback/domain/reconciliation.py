@@ -10,7 +10,7 @@ from otp_feedback.domain.secret import Secret
 from otp_feedback.domain.verification import Message
 
 CREATED_WITHIN_MS = 20_000
-"""Twilio creates a message while it is asked to, which takes at most 8 s; the rest is for clocks that differ."""
+"""Twilio creates a message during the call, which takes at most 8 s; the rest is for clocks that differ."""
 
 _WORD = re.compile(r"[!-~]{4,}", re.ASCII)
 _LENGTHS = range(4, 65)
@@ -36,12 +36,12 @@ def carries_secret(body: str, keys: Keys, verification_id: str, number: int, mac
 
 
 def may_have_been_created(message: Message, at: int) -> bool:
-    """Whether Twilio's message of that moment (epoch milliseconds) can be this one."""
+    """Whether a message that Twilio created at that moment (epoch milliseconds) can be this one."""
     return abs(at - message.sent_at) <= CREATED_WITHIN_MS
 
 
 def _candidates(body: str) -> Iterator[str]:
-    """What may be a secret: it has visible ASCII characters alone, and a template lets no letter or digit touch it.
+    """The parts of a text that may be a secret: visible ASCII; templates let no letter or digit touch it.
 
     Punctuation next to it, such as that of `G-123456` or `(p@ss.word).`, may be part of it or not, so both are tried.
     """

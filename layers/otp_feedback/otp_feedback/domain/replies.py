@@ -19,13 +19,13 @@ KEYWORD_LENGTH = 20
 WORDS_BESIDE_KEYWORD = 1
 
 EMPHASIZED_WORDS = 3
-"""So few words in quotation marks are a sender's own, where there is nothing else."""
+"""If a message is nothing but a quotation of so few words, they are the sender's own."""
 
 QUOTED_LENGTH = 10
-"""A text of ours has at least so many characters; what is shorter may be the sender's own choice of marks."""
+"""Our texts have at least so many characters; a shorter quotation may be the sender's own words."""
 
 WORDS_OF_A_REACTION = 6
-"""Phones put no more words around the text that a reaction is to, in any language."""
+"""In any language, phones put at most so many words around the text that a reaction is about."""
 
 _OPENING, _CLOSING = '“„‟«»”"＂「『《〈‹', '”“»«"＂」』》〉›'
 _SINGLE = r"(?:^|(?<=\s))[‘‚'](?=\S)(?P<quoted>.*)(?<=\S)[’‘'](?=\W|$)"
@@ -44,7 +44,7 @@ def normalized(text: str) -> str:
 
 
 def why_no_answer(body: str, keyword: str | None) -> str | None:
-    """Why a message answers nothing, whatever it was sent in answer to, in a word for the log; None where it may.
+    """Why a message answers nothing, whatever it came in answer to: one word for the log. None if it may be an answer.
 
     Phones write reactions and automatic answers in their own language, so these are judged in all of them.
     """
@@ -61,9 +61,9 @@ def why_no_answer(body: str, keyword: str | None) -> str | None:
 
 
 def opts_out(body: str) -> bool:
-    """Whether a message, or what it says beside quotations, is a word that Twilio takes for opting out or means it.
+    """Whether a message, or what it says beside quotations, is a word by which Twilio opts out, or means the same.
 
-    However politely: courtesies count for nothing. Within other words such a request is a refusal.
+    Courtesies are ignored. Among other words, such a request is a refusal.
     """
     own, _ = _parted(body)
     asks = {_asked(body), _asked(own)}
@@ -71,13 +71,13 @@ def opts_out(body: str) -> bool:
 
 
 def is_keyword(text: str) -> bool:
-    """Whether a text can be asked for: one word of any script, at most 20 characters, that Twilio does not act on."""
+    """Whether a text can be the keyword: one word of any script, at most 20 characters, that Twilio does not act on."""
     is_word = all(map(_of_a_word, text)) and any(map(str.isalnum, text))
     return is_word and len(text) <= KEYWORD_LENGTH and _words(text).strip() not in CONTROL_WORDS
 
 
 def holds_keyword(body: str, keyword: str | None) -> bool:
-    """Whether what a message says of its own is the keyword, give or take a word; any message does where there is none.
+    """Whether a message's own words are the keyword and at most one more; without a keyword any message will do.
 
     Quotations are not the sender's own: a reaction to our text quotes the keyword that we asked for.
     """
@@ -93,7 +93,7 @@ def holds_keyword(body: str, keyword: str | None) -> bool:
 
 
 def refuses(body: str, language: str, keyword: str | None = None) -> bool:
-    """Whether what a message says of its own refuses or asks to stop, in the language of what it answers or in English.
+    """Whether a message's own words refuse or ask to stop, in the language of the message it answers or in English.
 
     Other languages are left out: `ne` is a no in Czech and a yes in Korean.
 
@@ -102,7 +102,7 @@ def refuses(body: str, language: str, keyword: str | None = None) -> bool:
     language
         A BCP 47 tag; its first subtag counts.
     keyword
-        What was asked for, which is no refusal whatever it means.
+        What was asked for; it is no refusal, whatever it means.
     """
     own, _ = _parted(body)
     if not _NO_SIGNS.isdisjoint(own):
@@ -121,12 +121,12 @@ def refuses(body: str, language: str, keyword: str | None = None) -> bool:
 
 
 def is_reaction(body: str, keyword: str | None = None) -> bool:
-    """Whether a phone wrote the message to tell of a reaction: `Liked “…”`, `👎 to “…”`, in any language.
+    """Whether a phone wrote the message to show a reaction: `Liked “…”`, `👎 to “…”`, in any language.
 
     Parameters
     ----------
     keyword
-        What was asked for: a sender who writes it beside a quotation says it.
+        What was asked for: it counts if the sender writes it beside a quotation.
     """
     if re.fullmatch(_ABOUT_MEDIA, _words(body)):
         return True
@@ -161,8 +161,8 @@ def _asked(text: str) -> str:
 def _parted(body: str) -> tuple[str, str]:
     """What a message says of its own, and what it quotes: between quotation marks, or in lines after `>`.
 
-    Everything from the first mark to the last one counts as quoted, for a quotation may hold marks of its own; without
-    a second one, all that follows: long texts are cut off.
+    Everything from the first mark to the last one counts as quoted, since a quotation may hold marks of its own.
+    Without a second mark all that follows counts, since phones cut long texts off.
     """
     lines = body.splitlines()
     quoted = "\n".join(line for line in lines if line.lstrip().startswith(">"))
@@ -197,7 +197,7 @@ def _phrases(text: str) -> tuple[str, ...]:
 
 
 def _words(text: str) -> str:
-    """The text's words, normalized, each between spaces; many scripts write vowels as marks, which are of a word."""
+    """The text's words, normalized, each between spaces. Marks belong to words: many scripts write vowels so."""
     kept = "".join(character if _of_a_word(character) else " " for character in normalized(text))
     return f" {' '.join(kept.split())} "
 

@@ -1,4 +1,4 @@
-"""Secrets: what a message carries, and how it is made."""
+"""Secrets: what messages carry, and how they are made."""
 
 from typing import override
 
@@ -17,7 +17,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """Return the plain text; for the message's body and for MACs alone."""
+        """Return the plain text, only for a message's body and for MACs."""
         return self._value
 
     @override
@@ -54,7 +54,7 @@ def generate_link_secret(random_bytes: RandomBytes) -> Secret:
 
 
 def _uniform(bound: int, random_bytes: RandomBytes) -> int:
-    """A number below `bound`, each as likely as the other: what would favour the low ones is drawn again."""
+    """A number below `bound`, all equally likely: draws that would favour low numbers are repeated."""
     limit = (1 << 64) - (1 << 64) % bound
     while (number := int.from_bytes(random_bytes(8))) >= limit:
         pass

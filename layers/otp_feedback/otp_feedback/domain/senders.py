@@ -1,4 +1,4 @@
-"""What can be told of a sender by its form."""
+"""What the form of a sender tells."""
 
 import re
 
@@ -24,8 +24,8 @@ def is_whatsapp(sender: str) -> bool:
 def is_reached_at(sender: str, address: str) -> bool:
     """Whether what comes to an address, as Twilio's `To` names it, answers what came from a sender.
 
-    A number is answered by whichever channel; what came by a channel of its own, by that one. A number may be written
-    in either form where its country has two.
+    A number can be answered by any channel; a sender on a channel of its own, only on that one. If a country has two
+    forms of a number, either will do.
     """
     own, number = channel_and_number(sender)
     channel, reached = channel_and_number(address)

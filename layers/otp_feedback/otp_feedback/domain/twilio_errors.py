@@ -1,4 +1,4 @@
-"""What Twilio's error codes mean to the one who asked for the message."""
+"""What Twilio's error codes mean for the caller who asked for the message."""
 
 from otp_feedback.domain.errors import (
     CountryNotAllowed,
@@ -20,9 +20,9 @@ _PROBLEMS: dict[int, type[InvalidRecipient | RecipientOptedOut | CountryNotAllow
 
 
 def problem_for(code: int | None) -> Problem:
-    """The problem that a refusal with this code is answered with.
+    """The problem that answers a refusal with this code.
 
-    Twilio adds codes without notice (https://www.twilio.com/docs/api/errors): what is not known here is
+    Twilio adds codes without notice (https://www.twilio.com/docs/api/errors): an unknown code becomes
     `message-rejected` with the code.
     """
     known = _PROBLEMS.get(code) if code is not None else None

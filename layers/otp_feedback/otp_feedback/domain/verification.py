@@ -58,11 +58,11 @@ class Message:
     number
         1 to 3.
     expires_at
-        Epoch milliseconds from which on its secret confirms nothing.
+        Epoch milliseconds at which its secret expires.
     sent_at
         Epoch milliseconds of the record's write, just before the call.
     mac
-        What is stored of its secret; None where it carries none.
+        What is stored of its secret; None if it carries none.
     sid
         Twilio's Message SID, once known.
     delivery
@@ -72,13 +72,13 @@ class Message:
     delivery_at
         Epoch milliseconds at which that delivery state was seen.
     feedback
-        Whether its being acted on is reported.
+        Whether Twilio is told that it was acted on.
     idempotency
         Digest of the Idempotency-Key and body that asked for it; None without a key.
     sender
-        The sender that a Messaging Service chose, once a callback told it.
+        The sender that a Messaging Service chose, once a callback named it.
     registered
-        Whether the caller sent it itself and told its SID.
+        Whether the caller sent it itself and gave its SID.
     """
 
     number: int
@@ -137,11 +137,11 @@ class Verification:
     fingerprint
         Digest of the request that started it; None without an Idempotency-Key.
     feedback_due_at, feedback_since
-        Epoch milliseconds of the next attempt to report, and from which on something is due; None where nothing is.
+        Epoch milliseconds of the next attempt to report, and since when a report is due; None if none is.
     is_test
-        Whether its recipient is one for tests: nothing was sent, and nothing is reported.
+        Whether its recipient is a test recipient: nothing was sent, and nothing is reported.
     feedback_failures
-        How often reporting to Twilio failed since something fell due.
+        How often a report to Twilio failed since one fell due.
     """
 
     verification_id: str
@@ -188,7 +188,7 @@ class Verification:
         return {number: message.mac for number, message in self.messages.items() if message.mac is not None}
 
     def sender_of(self, message: Message) -> str:
-        """The sender that a message came from, as far as it is known."""
+        """The sender that a message came from; the one that was asked for, until a callback names another."""
         return message.sender or self.sender
 
     def has_live_message(self, now: int) -> bool:

@@ -34,8 +34,8 @@ _CLOSED: Mapping[Status, type[AlreadyConfirmed | Canceled | Locked]] = {
 def send_another(service: Service, verification_id: str, given: Given, origin: Origin, journal: Journal) -> Sent:
     """Send the next message of a verification.
 
-    An expired verification may have another message too, as long as its record outlives it: its attempts go on where
-    they stood.
+    An expired verification may have another message too, if its record outlives that message. The attempts already
+    taken stay taken.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def send_another(service: Service, verification_id: str, given: Given, origin: O
 
 
 def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
-    """What became of the message; or, with everything given back, the record that took no message."""
+    """The answer; or, with everything given back, the record that took no message."""
     verification_id, message = drafted.verification.verification_id, drafted.message
     token = service.new_request_token()
     claim = Claim.of(keys, drafted, is_repeatable=message.idempotency is not None)

@@ -1,4 +1,4 @@
-"""What a message may take: a slot of its recipient, one of the caller's limit key, a place under the hourly cap."""
+"""What a message takes of the budgets: a slot of its recipient, one of the limit key, a place under the hourly cap."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from otp_feedback.usecases.ports import Refused, Service
 
 
 class HeldBySameRequest(Exception):
-    """The recipient's newest slot is held for this very message: a request with the same Idempotency-Key was faster."""
+    """The recipient's newest slot is held for this message: a request with the same Idempotency-Key was faster."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +28,11 @@ class Claim:
     limit_key
         The digest of the caller's limit key; None without one.
     is_limited
-        Whether it takes slots at all: one that carries nothing and was sent already tells nobody anything.
+        Whether it takes slots at all: a message that was sent already and carries no secret takes none.
     is_sent
         Whether Twilio is asked to send it, which counts for the hourly cap.
     is_repeatable
-        Whether the request can come again, since it has an Idempotency-Key.
+        Whether the request has an Idempotency-Key, so that it can come again.
     """
 
     recipient: bytes
@@ -72,7 +72,7 @@ class Slot:
         ------
         HeldBySameRequest
         TooManyMessages
-            With the exact seconds to wait; without, where only a success or an operator's unlock helps.
+            With the exact seconds to wait; without, if only a success or an operator's unlock helps.
         Unavailable
         """
         if not self._claim.is_limited:
@@ -85,7 +85,7 @@ class Slot:
             raise
 
     def give_back(self) -> None:
-        """Give all of them back, where nothing was sent; one that fails keeps no other."""
+        """Give all of them back, if nothing was sent; if one fails, the others are still given back."""
         if self._service.hourly_cap is not None:
             self._service.hourly_cap.give_back(self._token)
         if self._claim.is_limited:
@@ -116,7 +116,7 @@ class Slot:
         raise TooManyMessages(retry_after_s=max(wait_s, _wait_s(limits.recipient, current, now)))
 
     def _require_within_cap(self, recipient: Recipient) -> None:
-        """Who has confirmed something before is no stranger that a pump made up, and neither counted nor refused."""
+        """A recipient that confirmed before was not made up by a pumper: it is not counted, and never refused."""
         cap = self._service.hourly_cap
         if cap is None or not self._claim.is_sent or recipient.last_confirmed_at is not None:
             return
@@ -141,7 +141,7 @@ class Slot:
 
 @contextmanager
 def slot(service: Service, claim: Claim, request_token: str) -> Iterator[Slot]:
-    """Hold what a message takes of the budgets; `Unavailable` says that nothing was sent, and gives all of it back.
+    """Hold what a message takes of the budgets; `Unavailable` means that nothing was sent, and gives all of it back.
 
     Raises
     ------

@@ -40,7 +40,8 @@ def check(
     """Confirm by a secret that came back.
 
     The attempt is reserved before anything is compared: comparing first lets parallel guesses overrun the limit.
-    The record that comes back says which one form of the guess is compared; where that form is empty, none is reserved.
+    The record that comes back has the action, and so the one form of the guess that is compared. If that form is empty,
+    no attempt is reserved.
 
     Raises
     ------
@@ -79,12 +80,12 @@ def check(
 
 
 def _sent_ones(verification: Verification, numbers: Iterable[int]) -> frozenset[int]:
-    """Those of the messages that Twilio did not refuse: nobody has acted on one that was never sent."""
+    """The messages that Twilio did not refuse: nobody can have acted on one that was never sent."""
     return frozenset(n for n in numbers if verification.messages[n].delivery is not Delivery.REJECTED)
 
 
 def confirm_link(service: Service, link: str, journal: Journal) -> Verification:
-    """Confirm by the id that a link carried; idempotent for whoever holds the very link that confirmed.
+    """Confirm by the id that a link carried; idempotent for the same link that confirmed.
 
     Raises
     ------
@@ -106,7 +107,7 @@ def confirm_by_caller(service: Service, verification_id: str, number: int | None
     Parameters
     ----------
     number
-        The message that was acted on; None where only one was sent.
+        The message that was acted on; None if only one was sent.
 
     Raises
     ------
@@ -120,7 +121,7 @@ def confirm_by_caller(service: Service, verification_id: str, number: int | None
 
 
 def confirm_unguessed(service: Service, verification_id: str, confirming: Confirming, journal: Journal) -> Verification:
-    """Confirm where nothing is compared; where the same was confirmed before, say so again.
+    """Confirm without a comparison; if the same was confirmed before, say so again.
 
     Raises
     ------
@@ -158,7 +159,7 @@ def cancel(service: Service, verification_id: str, journal: Journal) -> Verifica
 def _answer_again(
     service: Service, current: Verification | None, confirming: Confirming, journal: Journal
 ) -> Verification:
-    """What somebody's word comes to where it changed nothing."""
+    """The answer to a word or reply that changed nothing."""
     number = confirming.message
     problem = _why_not_open(current, confirming.actions, ANYONE)
     if current is None:
@@ -190,7 +191,7 @@ def _confirm(
     request_token: str,
     journal: Journal,
 ) -> Verification | None:
-    """Write `confirmed` for a message whose secret came back; None where it expired in the meantime."""
+    """Write `confirmed` for a message whose secret came back; None if it expired in the meantime."""
     written = _write_confirmed(service, reserved.verification_id, confirming, request_token)
     if isinstance(written, Verification):
         return _after_confirming(service, keys, written, journal)
@@ -207,7 +208,7 @@ def _confirm(
 def _confirmed_by_it(
     service: Service, keys: Keys, current: Verification | None, actions: frozenset[Action], guess: Secret
 ) -> Verification | None:
-    """The verification as it stands, where the guess is the very link that confirmed it.
+    """The verification as it stands, if the guess is the same link that confirmed it; else None.
 
     Only that message's MAC is compared: 128 bits need no attempt.
 
@@ -242,7 +243,7 @@ def _after_confirming(service: Service, keys: Keys, confirmed: Verification, jou
 
 
 def _reset_failures(service: Service, keys: Keys, confirmed: Verification, journal: Journal) -> None:
-    """What is confirmed stays confirmed; failures that could not be reset only make the limit stricter."""
+    """If this fails, the verification stays confirmed, and the limit is only stricter."""
     try:
         service.budgets.reset_failures(keys.recipient(confirmed.to), service.clock())
     except Unavailable:
@@ -250,7 +251,7 @@ def _reset_failures(service: Service, keys: Keys, confirmed: Verification, journ
 
 
 def _report_late(service: Service, verification: Verification, message: Message, journal: Journal) -> None:
-    """The message arrived and was acted on, though too late to confirm: Twilio shall know."""
+    """Report a message that arrived and was acted on, though too late to confirm."""
     if verification.is_test or not service.policy.report_late_actions:
         return
     now = service.clock()
@@ -261,7 +262,7 @@ def _report_late(service: Service, verification: Verification, message: Message,
 
 
 def _why_not_open(current: Verification | None, actions: frozenset[Action], expect: Expectation) -> Problem:
-    """Why a verification takes no guess, nor the caller's word."""
+    """Why a verification takes no guess and no word."""
     if current is None or not _is_expected(current, expect):
         return UnknownVerification()
     if current.action not in actions:
@@ -275,7 +276,7 @@ def _why_not_open(current: Verification | None, actions: frozenset[Action], expe
 def _why_not_checked(
     current: Verification | None, actions: frozenset[Action], entered: frozenset[Action], expect: Expectation
 ) -> Problem:
-    """Why a verification takes no guess; where no message carries a secret, there is nothing to guess.
+    """Why a verification takes no guess; without a secret in any message there is nothing to guess.
 
     `entered` are the actions for which something was entered.
     """
@@ -300,7 +301,7 @@ def _missed(reserved: Verification, now: int) -> Problem:
 
 
 def _only_one_sent(current: Verification | None, confirming: Confirming) -> int | None:
-    """The message that was acted on, where none was named and all others were refused by Twilio."""
+    """The message that was acted on, if none was named and Twilio refused all others; else None."""
     if current is None or confirming.message is not None:
         return None
     sent = _sent_ones(current, current.messages)

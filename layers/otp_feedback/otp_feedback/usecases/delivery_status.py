@@ -1,4 +1,4 @@
-"""Note what Twilio says of a message: its delivery state only moves forward, its SID is set once."""
+"""Store what Twilio says about a message: its delivery only moves forward, its SID is set once."""
 
 from dataclasses import dataclass
 
@@ -22,7 +22,7 @@ class StatusCallback:
     error_code
         Twilio's integer code of a failed delivery.
     sender
-        What it came from: with a Messaging Service this is where the choice is told.
+        The number that it came from; with a Messaging Service, its choice.
     """
 
     verification_id: str
@@ -34,12 +34,12 @@ class StatusCallback:
 
 
 def redact(twilio: Twilio, callback: StatusCallback, journal: Journal) -> None:
-    """Empty the text of a message that has come to its end, at Twilio.
+    """Empty a message's text at Twilio, once its delivery has ended.
 
     Raises
     ------
     Unavailable
-        It did not work out; the callback, repeated, tries again.
+        That failed; Twilio repeats the callback, which tries again.
     """
     delivery = delivery_from_twilio(callback.status)
     if delivery is not None and delivery >= Delivery.DELIVERED:

@@ -25,7 +25,7 @@ class Draft:
     verification
         The verification as it is with this message.
     outgoing
-        What Twilio is asked for; None where nothing needs sending.
+        What Twilio is asked for; None if nothing needs sending.
     """
 
     verification: Verification
@@ -97,7 +97,7 @@ def _require_fitting(action: Action, given: Given) -> None:
 
 
 def _made_here(service: Service, keys: Keys, verification: Verification) -> Secret | None:
-    """A secret that no earlier message carries, so that what is entered names one message; None where none is made."""
+    """A secret that no earlier message carries, so that a guess matches one message; None if the action makes none."""
     make_secret = verification.action.traits.make_secret
     if make_secret is None:
         return None
@@ -133,7 +133,7 @@ def _new_message(
     *,
     is_test: bool,
 ) -> Message:
-    """A message that is about to be sent; or one that needs no sending: the caller sent it itself, or it is a test."""
+    """A new message: about to be sent; or not to be, since the caller sent it or the recipient is for tests."""
     number = max(verification.messages, default=0) + 1
     message = Message(
         number=number,
@@ -147,7 +147,7 @@ def _new_message(
 
 
 def _kept_locale(policy: Policy, verification: Verification) -> str | None:
-    """What is kept of the locale that a caller asks for: one tag, for the record must stay small."""
+    """What is kept of the caller's locale: one tag, since the record must stay small."""
     if verification.locale is None:
         return None
     template = _choose_template(policy, verification.template, verification.action)
@@ -160,7 +160,7 @@ def _kept_locale(policy: Policy, verification: Verification) -> str | None:
 def _compose(
     policy: Policy, verification: Verification, message: Message, secret: Secret | None, country: str, base_url: str
 ) -> OutgoingMessage | None:
-    """The message as Twilio is asked for it; None where it needs no sending."""
+    """The message as Twilio is asked for it; None if it needs no sending."""
     verification_id, number, action = verification.verification_id, message.number, verification.action
     needs_sending = message.delivery is Delivery.CREATING
     template = _choose_template(policy, verification.template, action)

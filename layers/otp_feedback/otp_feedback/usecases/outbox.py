@@ -28,11 +28,11 @@ class Run:
     holder
         Who leases the shards: an id of this run alone.
     out_of_time
-        Whether nothing new may be begun; asked before each entry.
+        Whether nothing new may begin; asked before each entry.
     ends_at
-        Epoch milliseconds at which the run is over at the latest, and its leases with it.
+        Epoch milliseconds at which the run and its leases end at the latest.
     in_parallel
-        Runs calls side by side and returns when all have ended; raises what one raised.
+        Runs calls side by side and returns when all have ended; raises if one raised.
     """
 
     holder: str
@@ -44,9 +44,9 @@ class Run:
 def retry_due_reports(service: Service, run: Run, journal: Journal) -> int:
     """Work through the outbox; returns how many entries were taken up.
 
-    In rounds of one batch for each shard, oldest first, and each minute from another shard on, so that no shard waits
-    for another. While its batch is worked on a shard is leased, so that two runs never report the same at once.
-    The index may still show what this run has done: each batch begins behind the one before, and a record is taken up
+    In rounds, one batch a shard, oldest first. Each minute another shard is first, so that none always waits for the
+    others. A shard is leased while its batch is worked on, so that two runs never report the same entry at once.
+    The index may still show entries that are done: so each batch begins behind the one before, and a record is taken up
     once.
     """
     seen: set[str] = set()
@@ -67,9 +67,9 @@ def _take_batch(
     seen: set[str],
     journal: Journal,
 ) -> DueReport | None:
-    """Work on a shard's next batch; returns its last entry, or None where the shard's turn is over.
+    """Work on a shard's next batch; returns its last entry, or None if the shard's turn is over.
 
-    A store that fails ends the turn.
+    A failing store ends the turn.
     """
     if run.out_of_time():
         return None
@@ -109,7 +109,7 @@ def _task(service: Service, due: DueReport, run: Run, journal: Journal) -> Calla
 
 
 def _retry(service: Service, due: DueReport, journal: Journal) -> None:
-    """Try all that a record owes Twilio; the index may be stale, so what counts is read from the record."""
+    """Try all that a record owes Twilio. The index may be stale, so the record is read."""
     now = service.clock()
     verification = service.verifications.read(due.verification_id)
     due_at = verification.feedback_due_at if verification is not None else None
@@ -160,9 +160,9 @@ def _report_or_give_up(service: Service, verification: Verification, message: Me
 
 
 def _reconcile(service: Service, verification: Verification, message: Message) -> Message:
-    """The message with its SID, where Twilio lists one of that time whose text holds its secret.
+    """The message with its SID, if Twilio lists a message of that time whose text holds its secret.
 
-    The caller's own secret may stand in the texts of several messages, so there it must be the only one of its time.
+    The caller's own secret may stand in several texts, so there it must be the only message of its time.
     """
     if message.mac is None or message.delivery is Delivery.REJECTED or _may_be_anothers(service, verification, message):
         return message
@@ -190,7 +190,7 @@ def _may_be_anothers(service: Service, verification: Verification, message: Mess
 
 
 def _attach(service: Service, verification: Verification, message: Message, sid: str) -> Message:
-    """Store a SID that was found; a callback that was faster has stored the same one."""
+    """Store a SID that was found; if a callback was faster, it has stored the same one."""
     written = service.verifications.advance_message(
         verification.verification_id, message.number, Delivery.ACCEPTED, service.clock(), sid
     )

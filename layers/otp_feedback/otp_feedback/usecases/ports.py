@@ -30,7 +30,7 @@ class Refused[T]:
     Parameters
     ----------
     current
-        The item as it stood then; None where there was none.
+        The item as it stood then; None if there was none.
     """
 
     current: T | None
@@ -38,7 +38,7 @@ class Refused[T]:
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """Whose verification the caller thinks it is; None stands for anyone's."""
+    """Whose verification the caller thinks it is; None accepts any."""
 
     to: str | None = None
     reference: str | None = None
@@ -46,20 +46,20 @@ class Expectation:
 
 @dataclass(frozen=True, slots=True)
 class Confirming:
-    """What the confirming write sets, and what must still hold for it.
+    """What the confirming write sets, and what must hold for it.
 
     Parameters
     ----------
     message
-        The number of the message that was acted on; None for the only one that was not refused.
+        The number of the message that was acted on; None for the only one that Twilio did not refuse.
     mac
-        What that message must still carry; None where nothing was compared.
+        The MAC that this message must still have; None if nothing was compared.
     actions
         Actions that this way in confirms.
     proof
         What the confirmation proves.
     only
-        Where none was named, the number of the one that is taken for the only one that was not refused.
+        If `message` is None: the number that is assumed to be the only one that Twilio did not refuse.
     """
 
     message: int | None
@@ -76,7 +76,7 @@ class DueReport:
     Parameters
     ----------
     due_at
-        Epoch milliseconds from which on it may be tried.
+        Epoch milliseconds at which it may be tried.
     """
 
     verification_id: str
@@ -85,17 +85,17 @@ class DueReport:
 
 
 class Verifications(Protocol):
-    """The verifications' records. Every write is one conditional update; `Unavailable` where the store does not answer.
+    """The verifications' records. Every write is one conditional update; `Unavailable` if the store does not answer.
 
-    `request_token` is an id made for one request: where an acknowledgement was lost and the write is repeated,
-    the failed condition counts as a success only if the field of this kind of write holds it.
+    `request_token` is an id made for one request. If an acknowledgement is lost, the write is repeated and its
+    condition fails: that counts as a success only if the field of this kind of write holds the token.
     """
 
     def create(self, verification: Verification, ttl: int, request_token: str) -> Refused[Verification] | None:
         """Write a new record; `ttl` in epoch seconds."""
 
     def delete_unsent(self, verification_id: str, request_token: str) -> None:
-        """Take back a record just written, where provably no message was created; refuse it where it was used since."""
+        """Take back a record just written, if provably no message was created; if used since, refuse its message."""
 
     def read(self, verification_id: str) -> Verification | None:
         """The record, consistently."""
@@ -106,7 +106,7 @@ class Verifications(Protocol):
         """Add the next message to a pending verification."""
 
     def remove_unsent_message(self, verification_id: str, number: int, request_token: str) -> None:
-        """Take back a message just added, where provably it was not created; refuse it where another followed."""
+        """Take back a message just added, if provably it was not created; if another followed, refuse it."""
 
     def advance_message(
         self,
@@ -137,11 +137,11 @@ class Verifications(Protocol):
         """Cancel a pending verification."""
 
     def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
-        """Note what came of a message's feedback; out of the outbox where no other is due."""
+        """Note how a message's feedback ended; the record leaves the outbox if no other is due."""
 
 
 class Budgets(Protocol):
-    """What recipients, limit keys and the whole stack may still send and guess; conditions and errors as above."""
+    """What recipients, limit keys and the whole stack may still send and guess; writes and errors as above."""
 
     def read_recipient(self, recipient: bytes) -> Recipient | None:
         """The recipient, consistently."""
@@ -152,7 +152,7 @@ class Budgets(Protocol):
         """Take a slot in the recipient's windows for what `holder` names; returns the recipient as it is now."""
 
     def release_send(self, recipient: bytes, request_token: str) -> None:
-        """Give back the slot just taken, where provably no message was created."""
+        """Give back the slot just taken, if provably no message was created."""
 
     def reserve_limit_key(
         self, limit_key: bytes, now: int, windows: Windows, request_token: str
@@ -163,7 +163,7 @@ class Budgets(Protocol):
         """Give back the slot that the request took."""
 
     def count_sends(self, hour: int, more: int, ttl: int) -> int:
-        """Add to the stack's sends in the hour that begins then (epoch milliseconds), and return them all."""
+        """Add to the stack's sends in the hour that begins at `hour` (epoch milliseconds), and return their number."""
 
     def add_failure(self, recipient: bytes) -> None:
         """Count a wrong guess for the recipient."""
@@ -173,13 +173,13 @@ class Budgets(Protocol):
 
 
 class InboundBindings(Protocol):
-    """Which verification each inbound message or call was put to, once for ever."""
+    """Which verification each inbound message or call answered: decided once, for ever."""
 
     def bound_inbound(self, inbound_sid: str) -> tuple[str, int] | None:
-        """What an inbound message or call was put to; None where it was not seen yet."""
+        """What an inbound message or call was bound to; None if it was not seen yet."""
 
     def bind_inbound(self, inbound_sid: str, verification_id: str, number: int) -> tuple[str, int]:
-        """Put an inbound message or call to a verification's message, once for ever; returns the one it was put to."""
+        """Bind an inbound message or call to a verification's message, for ever; returns what it is bound to."""
 
     def note_inbound(self, recipient: bytes, now: int) -> None:
         """Note that a message or call came from a known recipient and confirmed nothing."""
@@ -189,22 +189,22 @@ class Outbox(Protocol):
     """Reports that are due, and the leases of those who work on them."""
 
     def due_reports(self, shard: int, now: int, limit: int, after: DueReport | None = None) -> Sequence[DueReport]:
-        """The shard's entries that are due, oldest first, from behind `after` on; they may be out of date."""
+        """The shard's due entries behind `after`, oldest first; they may be out of date."""
 
     def lease_shard(self, shard: int, holder: str, now: int, until: int) -> bool:
-        """Take a shard of the outbox for oneself until `until`, or until it is given back; False where it is taken."""
+        """Lease a shard of the outbox until `until`, or until it is given back; False if another holds it."""
 
     def release_shard(self, shard: int, holder: str) -> None:
         """Give a shard back."""
 
     def postpone(self, report: DueReport, due_at: int) -> None:
-        """Try an entry again later and count the failure, unless somebody moved it meanwhile."""
+        """Try an entry again later and count the failure, unless another run moved it meanwhile."""
 
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
         """Take a record out of the outbox in which no message's feedback is due."""
 
     def read_outcomes(self, now: int) -> str:
-        """How the last reports ended, as `domain.outcomes` has it, consistently; empty where that is long ago."""
+        """How the last reports ended, as `domain.outcomes` has it, consistently; empty if that is long ago."""
 
     def add_outcomes(self, more: str, now: int) -> None:
         """Add to how the last reports ended."""
@@ -223,7 +223,7 @@ class OutgoingMessage:
     body
         The text; None with a Content template.
     status_callback
-        Where Twilio tells what becomes of it.
+        The address that Twilio calls with its status.
     validity_s
         Seconds that Twilio may queue it, 1 to 36000.
     attempt
@@ -251,7 +251,7 @@ class Created:
 
 @dataclass(frozen=True, slots=True)
 class CreateRefused:
-    """Twilio answered that it created none; `code` is its error code, where the answer held one."""
+    """Twilio answered that it created none; `code` is its error code, if the answer held one."""
 
     code: int | None
 
@@ -263,7 +263,7 @@ class NotSent:
     Parameters
     ----------
     code
-        Twilio's error code, where it refused the credentials or the account.
+        Twilio's error code, if it refused the credentials or the account.
     """
 
     code: int | None = None
@@ -284,14 +284,14 @@ class FeedbackAccepted:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackRefused:
-    """Twilio will never take it; `code` is its error code, where the answer held one."""
+    """Twilio will never take it; `code` is its error code, if the answer held one."""
 
     code: int | None
 
 
 @dataclass(frozen=True, slots=True)
 class FeedbackNotFound:
-    """Twilio knows no such message, or no feedback at all; `code` is its error code, where the answer held one."""
+    """Twilio knows no such message, or no feedback at all; `code` is its error code, if the answer held one."""
 
     code: int | None
 
@@ -322,7 +322,7 @@ class ListedMessage:
 
 
 class Twilio(Protocol):
-    """Programmable Messaging, as far as the loop needs it."""
+    """What the loop needs of Programmable Messaging."""
 
     def create_message(self, message: OutgoingMessage, deadline_s: float) -> CreateOutcome:
         """Create a message within `deadline_s` seconds."""
@@ -331,10 +331,10 @@ class Twilio(Protocol):
         """Report `confirmed` for a message within `deadline_s` seconds."""
 
     def list_messages(self, to: str, since: date, deadline_s: float) -> Sequence[ListedMessage]:
-        """The messages to an address since a day (UTC), as many as fit; `Unavailable` where Twilio does not answer."""
+        """The messages to an address since a day (UTC), the newest 100; `Unavailable` if Twilio does not answer."""
 
     def redact_message(self, sid: str, deadline_s: float) -> None:
-        """Empty a message's text at Twilio; `Unavailable` where that does not work out."""
+        """Empty a message's text at Twilio; `Unavailable` if that fails."""
 
 
 class Vault(Protocol):
@@ -354,13 +354,13 @@ class Journal(Protocol):
         """Add facts to the request's line; never a secret, a full number or a body."""
 
     def line(self, event: str, **facts: str | int | None) -> None:
-        """Write a line of its own, for one of many things that a request does."""
+        """Write a separate line, for one of many things that a request does."""
 
     def count(self, metric: str, value: int = 1) -> None:
         """Add to one of the documented metrics."""
 
     def gauge(self, metric: str, value: int) -> None:
-        """Set one of the documented metrics to the highest of its values, in seconds."""
+        """Raise one of the documented metrics to a value in seconds, if it is higher."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,13 +17,13 @@ from otp_feedback.usecases.confirm import confirm_unguessed
 from otp_feedback.usecases.ports import Confirming, Journal, Service
 
 NOTHING = ("-", 0)
-"""What an inbound message or call is bound to that answers no verification."""
+"""What an inbound message or call is bound to if it answers no verification."""
 
 REACTION = "reaction"
 """Twilio's `MessageType` of a WhatsApp reaction, whose `Body` is the sign alone."""
 
 LATE_REPLY_MS = 3_600_000
-"""How long after its expiry a message is taken for what an inbound message or call answers, where that names none."""
+"""How long after its expiry a message can still be answered by an inbound message or call that names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,11 @@ class InboundReply:
     body
         The text of a message; None for a call.
     original_sid
-        The message it answers, where the channel tells.
+        The SID of the message that it answers, if the channel tells.
     opted_out
-        Whether Twilio took it for opting out.
+        Whether Twilio took it as opting out.
     kind
-        Twilio's `MessageType`, where the channel tells.
+        Twilio's `MessageType`, if the channel tells.
     """
 
     sid: str
@@ -56,11 +56,11 @@ class InboundReply:
 
 
 def confirm_by_reply(service: Service, reply: InboundReply, journal: Journal) -> bool:
-    """Put an inbound message or call to the verification that it answers, and confirm that.
+    """Find the verification that an inbound message or call answers, and confirm it.
 
-    Returns whether it confirmed one; what does not is for the user's own application, a late answer too, though that is
-    reported. The inbound SID is bound to its verification, or to none, before anything is confirmed: a webhook that is
-    repeated, after a crash or by somebody who recorded it, can only go on with the same.
+    Returns whether it confirmed one. If not, it is for the user's own application; so is a late answer, though it is
+    reported. The inbound SID is bound to its verification, or to none, before anything is confirmed. So a webhook that
+    is repeated, after a crash or by somebody who recorded it, can only go on with the same one.
     """
     journal.note(inbound=reply.sid)
     number = number_at(reply.sender)
@@ -89,9 +89,9 @@ def confirm_by_reply(service: Service, reply: InboundReply, journal: Journal) ->
 
 
 def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> tuple[str, int]:
-    """Bind an inbound message or call to what it answers; where that is nothing live, note that one came.
+    """Bind an inbound message or call to what it answers; if that is nothing live, note that it came.
 
-    What says nothing and finds nobody waiting leaves no trace: whatever it came to answer, it would say nothing.
+    If it says nothing and no reply is awaited, it leaves no trace: it could not confirm anything later either.
     """
     now, policy = service.clock(), service.policy
     line = _read_line(service, service.vault.keys().recipient(e164))
@@ -110,7 +110,7 @@ def _put(service: Service, reply: InboundReply, e164: str, journal: Journal) -> 
     message, verification = found
     bound = service.inbound.bind_inbound(reply.sid, verification.verification_id, message.number)
     if not message.is_live(now):
-        # Noted only now, so that the webhook, repeated after a crash, is not taken for a second one.
+        # Noted only now: if a crash has the webhook repeated, it must not look like a second one.
         service.inbound.note_inbound(line.recipient, now)
     return bound
 
@@ -126,7 +126,7 @@ class _Line:
     awaiting
         The pending verifications among its last ten sends that await a reply.
     heard_at
-        Epoch milliseconds of the last message or call from it that is known of; 0 for none.
+        Epoch milliseconds of the last known message or call from it; 0 for none.
     """
 
     recipient: bytes
@@ -151,7 +151,7 @@ def _read_line(service: Service, recipient_key: bytes) -> _Line:
 
 
 def _why_ignored(reply: InboundReply, policy: Policy) -> str | None:
-    """Why it answers nothing, whatever it answers; a call says nothing that could."""
+    """Why it cannot be an answer: one word for the log, or None. A call always can."""
     if reply.opted_out:
         return "opt-out"
     if reply.kind == REACTION:
@@ -164,7 +164,7 @@ def _is_refusal(reply: InboundReply, verification: Verification, policy: Policy)
 
 
 def _language_of(verification: Verification, policy: Policy) -> str:
-    """The language of a verification's message; of a template for all languages, the one asked for."""
+    """The language of a verification's message; if its template is for all languages, the one asked for."""
     country = recorded_number(verification.to).country
     locale = verification.locale or policy.language
     template = policy.templates.get(verification.template or "")
@@ -176,7 +176,7 @@ def _language_of(verification: Verification, policy: Policy) -> str:
 
 
 def _find(policy: Policy, reply: InboundReply, line: _Line, now: int) -> tuple[Message, Verification] | None:
-    """The message that a reply answers: the one that it names, else the newest one that came from where it went to."""
+    """The message that a reply answers: the one that it names, else the newest one from the sender that it went to."""
     candidates = [
         (message, verification)
         for verification in line.awaiting
@@ -198,7 +198,7 @@ def _answers(reply: InboundReply, verification: Verification, message: Message) 
 def _may_come_late(policy: Policy, reply: InboundReply, message: Message, line: _Line, now: int) -> bool:
     """Whether a reply to an expired message is still to be reported.
 
-    What names no message may be about anything: only the first that came since, and soon, is taken for the answer.
+    A reply that names no message may be about anything: only the first one since, and soon, counts as the answer.
     """
     is_first = line.heard_at <= message.sent_at and now < message.expires_at + LATE_REPLY_MS
     is_open = policy.report_late_actions and message.feedback is Feedback.NONE
@@ -206,5 +206,5 @@ def _may_come_late(policy: Policy, reply: InboundReply, message: Message, line: 
 
 
 def _preference(message: Message, now: int) -> tuple[bool, bool, bool, int]:
-    """Without a SID it was perhaps never sent: by the time of a reply, what was sent has one."""
+    """By the time of a reply, a message that was sent has a SID; without one, perhaps it was never sent."""
     return message.is_live(now), message.delivery.arrived, message.sid is not None, message.sent_at

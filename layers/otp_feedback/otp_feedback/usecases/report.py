@@ -29,7 +29,7 @@ class Reported:
     word
         One word for the log.
     code
-        Twilio's error code, where it refused.
+        Twilio's error code, if it refused.
     """
 
     feedback: Feedback
@@ -46,9 +46,9 @@ def report(
     *,
     inline: bool = False,
 ) -> Reported:
-    """Post a message's feedback and store the outcome; what fails stays due.
+    """Post a message's feedback and store the outcome; if that fails, it stays due.
 
-    Whether a 404 is final depends on how others' reports ended, so that it is the outbox that says so.
+    Whether a 404 is final depends on how other reports ended, so only the outbox decides that.
     """
     if message.sid is None:
         journal.count("FeedbackDeferred")
@@ -70,13 +70,13 @@ def report(
 
 
 def _note_outcome(service: Service, message: Message) -> None:
-    """A SID that a caller told may be wrong, which says nothing of Twilio."""
+    """A SID that a caller gave may be wrong, which says nothing about Twilio."""
     if not message.registered:
         service.outcomes.note()
 
 
 def add_up_outcomes(service: Service, journal: Journal, *, at_least: int = 1) -> None:
-    """Add to how everybody's reports end; see `domain.outcomes`."""
+    """Add to all processes' outcomes; see `domain.outcomes`."""
     if not service.outcomes.add_up(service.clock(), at_least=at_least):
         journal.note(outcomes="unavailable")
 
@@ -108,13 +108,13 @@ def _rejected(
 
 
 def settle(service: Service, verification: Verification, message: Message, outcome: Feedback) -> None:
-    """Note what came of a message's feedback, and leave the outbox where nothing else is due."""
+    """Store how a message's feedback ended; the record leaves the outbox if nothing else is due."""
     ttl = service.policy.record_ttl(service.clock())
     service.verifications.settle_feedback(verification, message.number, outcome, ttl)
 
 
 def report_inline(service: Service, verification: Verification, message: Message, journal: Journal) -> Feedback:
-    """Report within the confirming request; whatever happens, the user's answer stands and the outbox has the rest."""
+    """Report within the confirming request; whatever happens, the user's answer stands, and the outbox tries again."""
     try:
         return _report_inline(service, verification, message, journal)
     except Unavailable:

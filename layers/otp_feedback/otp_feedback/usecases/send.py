@@ -1,4 +1,4 @@
-"""Ask Twilio for a message, and tell the caller what became of it."""
+"""Ask Twilio for a message, and answer the caller."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,11 +21,11 @@ CREATE_DEADLINE_S = 8.0
 """Seconds that Twilio has to create a message."""
 
 REQUEST_ENDS_MS = 28_000
-"""The function's own time-out: a request that wrote a message so long ago has sent it, or never will."""
+"""The function's own time-out: a request that wrote a message that long ago has sent it, or never will."""
 
 REREADS = 5
 REREAD_PAUSE_S = 0.1
-"""How long a request waits for another one with the same Idempotency-Key to get on."""
+"""How long a request waits for another one with the same Idempotency-Key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,9 @@ class Sent:
     number
         The message's number.
     sid
-        Twilio's Message SID; None where Twilio has not answered, and with a test recipient.
+        Twilio's Message SID; None if Twilio has not answered, and for a test recipient.
     accepted
-        Whether Twilio took the message; False where that is not known.
+        Whether Twilio accepted the message; False if that is not known.
     """
 
     verification_id: str
@@ -78,12 +78,12 @@ def send(
     Parameters
     ----------
     outgoing
-        None where nothing needs sending.
+        None if nothing needs sending.
 
     Raises
     ------
     Unavailable
-        Provably no message was created, so that all can be taken back.
+        Provably no message was created, so all can be taken back.
     Problem
         Twilio refused the message.
     """
@@ -136,7 +136,7 @@ def answer_again(message: Message, verification_id: str, now: int) -> Sent:
     Raises
     ------
     IdempotencyConflict
-        Twilio was never asked, or its answer got lost and no callback came since: only another key sends.
+        Twilio was never asked, or its answer was lost and no callback came since: only a new key sends again.
     Problem
         Twilio had refused it.
     """
@@ -154,7 +154,7 @@ def await_answer(service: Service, look: Callable[[], Sent | None], journal: Jou
     Raises
     ------
     Unavailable
-        It does not get on.
+        It is not done in time.
     """
     for attempt in range(REREADS):
         if attempt:

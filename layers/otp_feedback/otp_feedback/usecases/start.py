@@ -90,7 +90,7 @@ def _begun(
 
 
 def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journal) -> Sent | Refused[Verification]:
-    """What became of the message; or, with everything given back, the record that stood there already."""
+    """The answer; or, with everything given back, the record that stood there already."""
     verification = drafted.verification
     verification_id, token = verification.verification_id, service.new_request_token()
     claim = Claim.of(keys, drafted, is_repeatable=verification.fingerprint is not None)
@@ -101,7 +101,7 @@ def _write_and_send(service: Service, keys: Keys, drafted: Draft, journal: Journ
             if refused is None:
                 return send(service, verification_id, drafted.message, drafted.outgoing, journal)
         except Unavailable:
-            # It may have been written: who sends the same Idempotency-Key again would be answered, and sent nothing.
+            # It may have been written: the same Idempotency-Key would then be answered, and nothing sent.
             service.verifications.delete_unsent(verification_id, token)
             raise
         held.give_back()
@@ -118,7 +118,7 @@ def _require_allowed(request: StartRequest, number: PhoneNumber, policy: Policy)
 
 
 def _identify(service: Service, keys: Keys, request: StartRequest, origin: Origin) -> tuple[str, bytes | None]:
-    """The verification's id and the request's fingerprint: both follow from an Idempotency-Key, where there is one."""
+    """The verification's id and the request's fingerprint; with an Idempotency-Key, both follow from it."""
     if origin.idempotency_key is None:
         return new_verification_id(service.random_bytes), None
     digest = keys.index("idempotency", origin.caller, origin.idempotency_key)

@@ -1,4 +1,4 @@
-"""Twilio's Programmable Messaging REST API, as far as the loop needs it."""
+"""What the loop needs of Twilio's Programmable Messaging REST API."""
 
 import json
 import logging
@@ -37,7 +37,7 @@ from otp_feedback.usecases.ports import (
 )
 
 LEAST_ATTEMPT_S = 1.0
-"""A create is not tried again with less time than this: cut short, `NotSent` would become `SendUnknown`."""
+"""With less time than this a create is not tried again: cut short, `NotSent` would become `SendUnknown`."""
 
 AFTERWARDS_S = 7.5
 """Seconds kept for the write that follows a call."""
@@ -68,7 +68,7 @@ def api_base_url(region: str | None, edge: str | None, override: str | None) -> 
     region, edge
         For example `ie1` and `dublin`; both or none.
     override
-        Another address, such as the emulator's; goes before the other two.
+        Another address, such as the emulator's; it takes precedence.
     """
     if override:
         return override.rstrip("/")
@@ -85,7 +85,7 @@ class _Answer:
 
     @property
     def code(self) -> int | None:
-        """Twilio's error code (https://www.twilio.com/docs/api/errors), unless it is none that it could give."""
+        """Twilio's error code (https://www.twilio.com/docs/api/errors); None if it is out of range."""
         code = self.document.get("code")
         return code if type(code) is int and 0 < code < 1_000_000 else None
 
@@ -106,7 +106,7 @@ class TwilioClient:
     base_url
         As `api_base_url` gives it.
     time_left
-        Tells the seconds that the invocation has left; a call ends in time to store what it came to.
+        Returns the seconds that the invocation has left; a call ends in time to store its outcome.
     sleep
         Waits that many seconds.
     fraction
@@ -144,8 +144,8 @@ class TwilioClient:
         """Create a message with `ProvideFeedback`.
 
         Creating is not idempotent: it is tried again only where Twilio provably did not act, because nothing was sent
-        or the answer was 429 ("never processed", https://www.twilio.com/docs/api/errors/20429). After anything else
-        that is no clear answer it is unknown whether there is a message (https://www.twilio.com/docs/api/errors/20500).
+        or the answer was 429 ("never processed", https://www.twilio.com/docs/api/errors/20429). After any other
+        unclear answer it is unknown whether there is a message (https://www.twilio.com/docs/api/errors/20500).
         401 and 403 refuse the credentials or the account before the message is looked at, so nothing was sent
         (https://www.twilio.com/docs/api/errors/20003, https://www.twilio.com/docs/api/errors/20403); asking again at
         once would not help.
@@ -230,7 +230,7 @@ class TwilioClient:
             raise Unavailable
 
     def _deadline(self, deadline_s: float) -> float:
-        """The moment at which a call must be over: in so many seconds, and in time to store what it came to."""
+        """The moment at which a call must be over: after so many seconds, and in time to store its outcome."""
         return time.monotonic() + min(deadline_s, self._time_left() - AFTERWARDS_S)
 
     def _call(
@@ -264,7 +264,7 @@ class TwilioClient:
         )
 
     def _pause_s(self, failures: int, answer: _Answer | _NoAnswer) -> float:
-        """Doubled each time, half of it drawn, and no shorter than Twilio asks for."""
+        """Doubled each time, half of it random, and no shorter than Twilio asks for."""
         ceiling = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * (1 << min(failures, 10)))
         asked_for = answer.retry_after_s if isinstance(answer, _Answer) else 0.0
         return max(asked_for, ceiling * (1 + self._fraction()) / 2)
@@ -353,7 +353,7 @@ def _epoch_ms(date_created: object) -> int | None:
 
 
 def _next_page(document: Mapping[str, Any]) -> str | None:
-    """What follows the account's path in the next page's address; the address itself is opaque."""
+    """The part of the next page's address behind the account's path; the address itself is opaque."""
     uri = document.get("next_page_uri")
     if not isinstance(uri, str) or "/Messages.json?" not in uri:
         return None
@@ -361,7 +361,7 @@ def _next_page(document: Mapping[str, Any]) -> str | None:
 
 
 def _document(body: bytes) -> Mapping[str, Any]:
-    """The answer's JSON object; empty where it is something else, such as a proxy's page."""
+    """The answer's JSON object; empty if it is something else, such as a proxy's page."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

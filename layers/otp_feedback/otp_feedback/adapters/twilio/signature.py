@@ -33,7 +33,7 @@ def sign(url: str, form: Sequence[tuple[str, str]], token: str) -> str:
 
 
 def joined(form: Sequence[tuple[str, str]]) -> str:
-    """A form as it is signed: names and values in the order of the names, without anything between them."""
+    """A form as it is signed: names and values in the order of the names, with nothing between them."""
     values: dict[str, set[str]] = {}
     for name, value in form:
         values.setdefault(name, set()).add(value)
@@ -43,7 +43,7 @@ def joined(form: Sequence[tuple[str, str]]) -> str:
 def signature_is_valid(url: str, form: Sequence[tuple[str, str]], signature: str, tokens: Sequence[str]) -> bool:
     """Whether Twilio signed a request with one of these tokens.
 
-    Twilio is not consistent about the URL it signs (https://www.twilio.com/docs/usage/webhooks/webhooks-security): the
+    Twilio does not always sign the same URL (https://www.twilio.com/docs/usage/webhooks/webhooks-security): the
     port may be there or not, user and password may be left out, and the query may be encoded anew. It was also seen to
     sign a URL as given and to request it with its query sorted (twilio-php #790, twilio-node #1079): the parameters of
     a query may stand the other way round. Each form is tried with each token, always all of them. An empty token signs
@@ -83,7 +83,7 @@ def _variants(url: str) -> Iterator[str]:
 
 
 def _turned_round(rest: str) -> str:
-    """A path and query with the query's parameters in the other order: sorted or as given, where there are two."""
+    """A path and query with the parameters in the other order: as given, and sorted, if these differ."""
     path, mark, query = rest.partition("?")
     return path + mark + "&".join(reversed(query.split("&")))
 

@@ -20,10 +20,10 @@ IDLE_S = 5.0
 """Seconds after which an idle connection is not used again; a Lambda may have been frozen meanwhile."""
 
 MAX_BODY_BYTES = 65_536
-"""How much of an answer's body is read."""
+"""The most bytes of an answer's body that are read."""
 
 _WRITE_BYTES = 4096
-"""Written at once: so little that a socket takes it whole, and the deadline is looked at in between."""
+"""The most bytes written at once: few enough that a socket takes them whole; the deadline is checked in between."""
 
 _PASSED_ON = frozenset({b"content-type", b"retry-after"})
 """The other headers would make httpx decompress the body, keep cookies and parse redirects."""
@@ -38,7 +38,7 @@ class DeadlineTransport(httpx.BaseTransport):
     far as it came, since the status is known by then. May be used from many threads: a call never waits for another
     one's connection, so those who start the threads decide how many there are.
 
-    The resolver's own time-outs are the one wait that the deadline does not cut short.
+    The deadline does not cut short the resolver's own time-outs.
 
     Parameters
     ----------

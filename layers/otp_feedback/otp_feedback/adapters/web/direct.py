@@ -1,4 +1,4 @@
-"""Invocations by whoever may invoke a function itself, without API Gateway: Step Functions, other Lambdas."""
+"""Direct invocations of a function, without API Gateway: by Step Functions, other Lambdas."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -17,15 +17,14 @@ from otp_feedback.usecases.ports import Journal
 class DirectFunction[T: Struct]:
     """A Lambda function that takes a wire type's fields and returns plain values.
 
-    A refusal's problem is what it returns, too; `Unavailable` and faults it raises, so that whoever invoked it tries
-    again.
+    It returns a refusal's problem, too. It raises `Unavailable` and faults, so that the invoker tries again.
 
     Parameters
     ----------
     log
         The function's log.
     body
-        What it takes.
+        The wire type that it takes.
     run
         Does what is asked.
     """

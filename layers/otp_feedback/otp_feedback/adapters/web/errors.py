@@ -1,4 +1,4 @@
-"""What HTTP itself can be refused for, beside what the rules say: `otp_feedback.domain.errors`."""
+"""Problems that only HTTP has; those of the rules are in `otp_feedback.domain.errors`."""
 
 from otp_feedback.domain.errors import Problem
 

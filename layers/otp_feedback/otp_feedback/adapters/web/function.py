@@ -21,19 +21,19 @@ Routes = Mapping[str, Route]
 class HttpFunction:
     """A Lambda function behind the HTTP API; it answers one event at a time, as Lambda calls it.
 
-    API Gateway has found the route and asked the authoriser. Whoever may invoke the function by itself can claim
-    either, so an event is believed only where its route key, method and path agree, and where it names the caller.
+    API Gateway has found the route and asked the authoriser. But an event that was made up can claim both, so the route
+    key, method and path must agree, and callers' routes need a caller's name.
 
     Parameters
     ----------
     log
         The function's log.
     callers, public
-        The routes of authorised callers, and those that anybody may ask.
+        The routes of authorised callers, and the public ones.
     unsigned_callers
-        Whether callers' routes answer nobody, too: for a gateway without authorisers on a laptop.
+        Whether callers' routes also answer without a caller's name: for a laptop's gateway without authorisers.
     failing
-        What some of them answer in place of a 503, where whoever asks makes more of an error than of that.
+        What some of them answer in place of a 503, if an error would do more harm.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class HttpFunction:
         self._failing = failing
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one event; one that is none of an HTTP API is malformed."""
+        """Answer one event; an event that is not an HTTP API's is malformed."""
         with self._log.invoked(context) as journal:
             response = self._answer(event, journal)
             journal.note(status=response.status)
@@ -86,7 +86,7 @@ class HttpFunction:
             raise NotFound
         journal.note(route=key)
         parameters = object_at(event, "pathParameters")
-        # The stage is $default, whose name no path begins with.
+        # The stage is $default, which is in no path.
         method, _, path = key.partition(" ")
         for name, value in parameters.items():
             path = path.replace(f"{{{name}}}", str(value))

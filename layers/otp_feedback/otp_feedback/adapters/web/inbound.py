@@ -20,18 +20,18 @@ from otp_feedback.usecases.reply import InboundReply, confirm_by_reply
 
 
 class InboundRoutes:
-    """The routes of inbound messages and calls: what confirms nothing goes on to the user's own application.
+    """The routes of inbound messages and calls: those that confirm nothing go on to the user's own application.
 
     Parameters
     ----------
     settings
         Where messages and calls go on to.
     base_url
-        Tells the stack's public address, which is signed.
+        Returns the stack's public address, which is signed.
     account
         Whose signature counts.
     service
-        Gives what the use case needs.
+        Returns what the use case needs.
     """
 
     def __init__(

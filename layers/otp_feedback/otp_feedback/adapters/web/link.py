@@ -15,7 +15,7 @@ from otp_feedback.usecases.ports import Service
 
 
 class LinkRoutes:
-    """The page that asks for a tap, and the one that tells what came of it.
+    """The page that asks for a tap, and the page with the result.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class LinkRoutes:
         self._service = service
 
     def ask(self, request: HttpRequest) -> Response:
-        """GET and HEAD: the page with the button; nothing changes unless the stack chose that opening confirms."""
+        """GET and HEAD: the page with the button. It changes nothing, unless the stack chose that opening confirms."""
         try:
             if self._confirms_on_get and request.method == "GET":
                 return self._confirmed(request, _link_opened(request))
@@ -53,7 +53,7 @@ class LinkRoutes:
         return html_response(303, page, self._success_url, {"Location": self._success_url})
 
     def _failed(self, request: HttpRequest, problem: Problem) -> Response:
-        """One page for every failure; only the status tells a passing one, which names no verification."""
+        """One page for every failure; only a passing failure has another status, which tells nothing."""
         request.journal.note(outcome=problem.name)
         page = result_page(self._texts(request), confirmed=False)
         if isinstance(problem, Unavailable):
@@ -65,7 +65,7 @@ class LinkRoutes:
 
 
 def _link_opened(request: HttpRequest) -> str:
-    """The link's id that the address holds, if it can be one."""
+    """The link's id in the address, if it has the form of one."""
     values = parse_qs(request.query).get("id", [])
     if len(values) != 1 or parse_link_id(values[0]) is None:
         raise MalformedRequest("id", "must be the id of a link")

@@ -1,4 +1,4 @@
-"""Why a value is none of a wire type, told from the type itself: what the parser says repeats what was sent."""
+"""Why a value does not fit a wire type, told from the type: the parser's own messages repeat what was sent."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -40,7 +40,7 @@ def explain(value: Any, wire_type: type[Struct], path: str = "") -> MalformedReq
 
 
 def _key_belongs_elsewhere(unknown: Iterable[str], wire_type: type[Struct]) -> bool:
-    """Whether one of the names is an Idempotency-Key's, in some spelling, and the request takes that as a header."""
+    """Whether one of the names spells Idempotency-Key, and the request takes that as a header."""
     takes_a_header = getattr(wire_type, "KEY_IS_A_HEADER", False)
     return takes_a_header and any(re.sub("[-_]", "", name).lower() == "idempotencykey" for name in unknown)
 
@@ -60,7 +60,7 @@ def _fault_of(value: Mapping[str, Any], field: FieldInfo, path: str) -> Malforme
 
 
 def _plain(wanted: inspect.Type) -> inspect.Type:
-    """A type without its description, and without null, which stands for a field left out."""
+    """A type without its description, and without null, which means that the field is left out."""
     match wanted:
         case inspect.Metadata(type=inner):
             return _plain(inner)

@@ -46,7 +46,7 @@ _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode(
 def security_headers(success_url: str | None) -> dict[str, str]:
     """What every answer of the public page carries.
 
-    `form-action` must name where a success goes: browsers hold a redirect after a form to it.
+    `form-action` must name where a success goes, since browsers apply it to a redirect after a form.
     """
     parts = urlsplit(success_url) if success_url else None
     goes_to = f" {parts.scheme}://{parts.netloc}" if parts else ""
@@ -66,7 +66,7 @@ def security_headers(success_url: str | None) -> dict[str, str]:
 
 
 def asking_page(texts: PageTexts, link: str) -> str:
-    """The page that asks; `link` is the id as it came, which only a tap sends on."""
+    """The page that asks; `link` is the id as it came, and only a tap sends it."""
     return _page(
         texts,
         texts.title,
@@ -79,8 +79,8 @@ def asking_page(texts: PageTexts, link: str) -> str:
 def result_page(texts: PageTexts, *, confirmed: bool) -> str:
     """The page that tells the result.
 
-    What happened is its title, which screen readers speak when a page has loaded; a live region that a page is loaded
-    with stays silent.
+    Its title says what happened, since screen readers speak the title when a page has loaded; they do not speak a live
+    region that is already in the page.
     """
     what, then = _headline(texts.success if confirmed else texts.failure)
     mark = _DONE if confirmed else _FAILED

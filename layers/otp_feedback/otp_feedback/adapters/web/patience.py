@@ -1,7 +1,7 @@
 """Trying again inside a webhook's request, for as long as Twilio waits for its answer.
 
-Twilio waits 15 s (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides). Repeating is safe: what an
-inbound message or call was put to is bound to its SID first.
+Twilio waits 15 s (https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides). Repeating is safe: an
+inbound message's or call's SID is bound to its verification first.
 """
 
 import time
@@ -14,10 +14,10 @@ from otp_feedback.adapters.web.response import Response
 from otp_feedback.domain.errors import Unavailable
 
 TRIES_FOR_S = 12.0
-"""Seconds since the request came in after which it is not tried again."""
+"""Seconds since the request came in, after which it is not tried again."""
 
 ANSWERS_WITHIN_S = 14.5
-"""No outward call is begun that might outlast this; the rest is the network's."""
+"""No outward call begins that might outlast this; the rest of Twilio's 15 s is for the network."""
 
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 1.0
 
@@ -25,7 +25,7 @@ Sleep = Callable[[float], None]
 
 
 def patient(route: Route, invocation: Invocation, sleep: Sleep = time.sleep) -> Route:
-    """A route that is tried again while something that it needs is unavailable.
+    """A route that is tried again while a dependency is unavailable.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""One request of the HTTP API, and what can be read of it."""
+"""One request of the HTTP API, and what can be read from it."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ MAX_FORM_FIELDS = 200
 
 
 NOBODY = "-"
-"""The caller where no authoriser named one."""
+"""The caller, if no authoriser named one."""
 
 
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
@@ -55,7 +55,7 @@ class HttpRequest:
 
     @property
     def verification_id(self) -> str:
-        """The verification that the path names; one that cannot exist is unknown."""
+        """The verification that the path names; unknown if no id has this form."""
         verification_id = self.path.get("verification_id", "")
         if not is_verification_id(verification_id):
             raise UnknownVerification
@@ -83,7 +83,7 @@ class HttpRequest:
 
     @property
     def caller(self) -> str:
-        """Who asks: the IAM principal without its session, or the JWT's subject; `NOBODY` where none was authorised."""
+        """Who asks: the IAM principal without its session, or the JWT's subject; `NOBODY` if none was authorised."""
         authorizer = object_at(self.event["requestContext"], "authorizer")
         user_id = object_at(authorizer, "iam").get("userId")
         if isinstance(user_id, str) and (principal := user_id.partition(":")[0]):
@@ -117,7 +117,7 @@ class HttpRequest:
         return decode(self.body() or b"{}", wire_type)
 
     def about_verification[T: Struct](self, wire_type: type[T]) -> tuple[str, T]:
-        """The verification that the path names, and the JSON body; the path is looked at first."""
+        """The verification that the path names, and the JSON body; the path is checked first."""
         return self.verification_id, self.json(wire_type)
 
     def form(self, limit: int = MAX_BODY_BYTES) -> list[tuple[str, str]]:
@@ -153,7 +153,7 @@ def convert[T: Struct](value: Any, wire_type: type[T]) -> T:
 
 
 def require_idempotency_key(value: str | None, field: str) -> str | None:
-    """The key, if it has the right form; names `field` where it has not."""
+    """The key, if it has the right form; else an error that names `field`."""
     if value is not None and not _IDEMPOTENCY_KEY.fullmatch(value):
         raise MalformedRequest(field, "must be 1 to 255 visible ASCII characters")
     return value

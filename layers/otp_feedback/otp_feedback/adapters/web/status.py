@@ -9,7 +9,7 @@ from otp_feedback.usecases.delivery_status import StatusCallback
 
 
 def status_callback(request: HttpRequest, webhook: Webhook) -> StatusCallback:
-    """Read a status callback; of its fields, those that could not be other ones.
+    """Read a status callback, from the fields that are unambiguous.
 
     Raises
     ------

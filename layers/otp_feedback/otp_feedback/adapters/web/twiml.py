@@ -1,4 +1,4 @@
-"""TwiML, with which Twilio is answered (https://www.twilio.com/docs/messaging/twiml)."""
+"""TwiML, the form of answers to Twilio (https://www.twilio.com/docs/messaging/twiml)."""
 
 from html import escape
 
@@ -6,7 +6,7 @@ from otp_feedback.adapters.web.response import Response
 
 
 def twiml_response(verbs: str = "") -> Response:
-    """Verbs as a response; without any, nothing is done."""
+    """Verbs as a response; without any, Twilio does nothing."""
     return Response(
         200, f'<?xml version="1.0" encoding="UTF-8"?><Response>{verbs}</Response>', "text/xml; charset=utf-8"
     )

@@ -22,25 +22,25 @@ class VerificationRoutes:
         self._service = service
 
     def show(self, request: HttpRequest) -> Response:
-        """How it stands."""
+        """Show it."""
         verification = show(self._service.verifications, request.verification_id)
         return json_response(200, VerificationView.of(verification, self._service.clock()))
 
     def check(self, request: HttpRequest) -> Response:
-        """Whether a secret is the right one."""
+        """Confirm it by a secret."""
         verification_id, body = request.about_verification(CheckBody)
         guess, expect = body.guess(), body.expectation()
         confirmed = check(self._service, verification_id, guess, request.journal, expect=expect)
         return json_response(200, ConfirmedAnswer.of(confirmed))
 
     def confirm(self, request: HttpRequest) -> Response:
-        """The caller saw the action itself."""
+        """Confirm it by the caller's word."""
         verification_id, body = request.about_verification(ConfirmBody)
         confirmed = confirm_by_caller(self._service, verification_id, body.message, request.journal)
         return json_response(200, ConfirmedAnswer.of(confirmed))
 
     def cancel(self, request: HttpRequest) -> Response:
-        """Nothing shall confirm it any more."""
+        """Cancel it."""
         verification_id, _ = request.about_verification(CancelBody)
         return json_response(
             200, CanceledAnswer(cancel(self._service, verification_id, request.journal).verification_id)

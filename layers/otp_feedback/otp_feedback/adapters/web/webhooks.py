@@ -1,16 +1,16 @@
-"""Webhooks that only our own Twilio account can have sent, and what of them can be believed.
+"""Webhooks that only our own Twilio account can have sent, and which of their fields can be believed.
 
 Twilio signs a form as its names and values in a row, without a delimiter
-(https://www.twilio.com/docs/usage/security#validating-requests). Whoever has recorded one webhook can cut that row
-anew under the same signature: a SID may swallow the field behind it, and a text that he wrote himself may become a
-sender's number. So nothing of the cut is believed that the row itself does not tell:
+(https://www.twilio.com/docs/usage/security#validating-requests). Somebody who recorded one webhook can cut that row
+into other fields under the same signature: a SID may swallow the field behind it, and a text that the sender wrote may
+become a sender's number. So a field is believed only if the row itself shows it:
 
-* Each name that is read stands in the row once, as a field and with the value that the field has, or not at all. If it
-  stands anywhere else, in another field's value or across fields, the webhook is ambiguous, and confirms nothing.
-* A value has its full form, and its end can be told in the row: a digit, a lower-case letter or a fixed length comes to
-  its end where Twilio's next name begins, and names that begin otherwise would have been sorted elsewhere.
-* A message's text, which has no form, is what stands between `Body` and the next name that Twilio is known to send. If
-  the form says otherwise, as it does where Twilio sends a name that is not known here, nothing is certain.
+* Each name that is read stands in the row once, as a field with that field's value, or not at all. If it stands
+  anywhere else, in another field's value or across fields, the webhook is ambiguous, and confirms nothing.
+* A value has its full form, and the row shows where it ends: digits, lower-case letters or a fixed length end where
+  Twilio's next name begins, and names that begin otherwise would be sorted elsewhere.
+* A message's text has no form. It is what stands between `Body` and the next name that Twilio is known to send. If the
+  form differs from that, as it does if Twilio sends a name that is not known here, nothing is certain.
 """
 
 import re
@@ -36,9 +36,9 @@ class Field:
     Parameters
     ----------
     form
-        What its value looks like; another one counts as none.
+        The form of its value; a value of another form counts as none.
     signed
-        How its name and value are found in what is signed.
+        Finds its name and value in what is signed.
     """
 
     form: re.Pattern[str]
@@ -52,15 +52,15 @@ def _field(form: str, signed: str) -> Field:
 _MESSAGE_SID = MESSAGE_SID.replace("(", "(?:")
 _NUMBER = rf"(?:[a-z]+:)?{E164}"
 _JSON_KEY = r'\\*"\s*:'
-"""How a name goes on that is a key of JSON, or of JSON within it."""
+"""What follows a name that is a key of JSON, or of JSON within JSON."""
 
 _SENDER = rf"(?<!Forwarded)From(?!City|Country|State|Zip|{_JSON_KEY}|\s)"
-"""Whatever follows it, since a sender's address takes every form; not the geography's names, a word, a JSON key."""
+"""Anything may follow, since a sender's address takes every form, but not a name of geography, a word or a JSON key."""
 
 _ACCOUNT = _field(ACCOUNT_SID, f"AccountSid({ACCOUNT_SID}|)")
 _FROM = _field(_NUMBER, f"{_SENDER}({_NUMBER}|)")
 _TO = _field(
-    r"(?:[a-z]+:)?\+?[0-9]{3,20}|[a-z]+:\S+",  # a call may come to a SIP domain, which nobody is asked to call
+    r"(?:[a-z]+:)?\+?[0-9]{3,20}|[a-z]+:\S+",  # a call may come to a SIP domain, though no message asks for that
     r"To((?:[a-z]+:)?\+?[0-9]{3,20}|rcs:[a-z0-9_.-]+)",
 )
 
@@ -71,11 +71,11 @@ MESSAGE: Mapping[str, Field] = {
     "MessageSid": _field(_MESSAGE_SID, f"(?<!Sms)(?<!OriginalReplied)MessageSid({_MESSAGE_SID}|)"),
     "MessageType": _field("[a-z_]+", "MessageType([a-z_]*)"),
     "OriginalRepliedMessageSid": _field(_MESSAGE_SID, f"OriginalRepliedMessageSid({_MESSAGE_SID}|)"),
-    # Never read, but the sender's own text, and sorted behind what may be missing: nothing is to be cut out of it.
+    # Never read. It is the sender's own text, sorted behind names that may be missing: no field may be cut out of it.
     "ProfileName": _field("(?!)", rf"ProfileName(?!{_JSON_KEY})()"),
     "To": _TO,
 }
-"""What is read of an inbound message, beside its text and whether it opts out.
+"""The fields that are read of an inbound message, beside its text and whether it opts out.
 
 https://www.twilio.com/docs/messaging/guides/webhook-request
 """
@@ -86,7 +86,7 @@ CALL: Mapping[str, Field] = {
     "From": _FROM,
     "To": _TO,
 }
-"""What is read of an inbound call.
+"""The fields that are read of an inbound call.
 
 https://www.twilio.com/docs/voice/twiml#request-parameters
 """
@@ -99,7 +99,7 @@ STATUS: Mapping[str, Field] = {
     "MessageSid": _field(_MESSAGE_SID, f"(?<!Sms)MessageSid({_MESSAGE_SID}|)"),
     "MessageStatus": _field("[a-z_]+", "MessageStatus([a-z_]*)"),
 }
-"""What is read of a status callback.
+"""The fields that are read of a status callback.
 
 https://www.twilio.com/docs/messaging/guides/outbound-message-status-in-status-callbacks
 """
@@ -128,7 +128,7 @@ class Webhook:
     fields
         What was read, each value in its full form.
     ambiguous
-        The names whose values could be other ones under the same signature.
+        The names that could have other values under the same signature.
     signed
         Its form as it is signed.
     """
@@ -139,12 +139,12 @@ class Webhook:
 
     @property
     def certain(self) -> dict[str, str]:
-        """The fields that could not be other ones."""
+        """The fields that are not ambiguous."""
         return {name: value for name, value in self.fields.items() if name not in self.ambiguous}
 
     @property
     def text(self) -> str:
-        """The text of a message; empty where it has none."""
+        """The text of a message; empty if it has none."""
         found = _TEXT.search(self.signed)
         return found[1] if found else ""
 

@@ -38,8 +38,8 @@ def default_text(action: str, language: str, *, with_keyword: bool = False) -> s
 def choose_language(action: str, locale: str | None, country: str | None, template: Template | None = None) -> str:
     """Choose the language of a text: by `locale`, else by the number's country, else English.
 
-    Where the action (or the custom template) lacks a language in which another action has a text, the answer is
-    English, or the template's first language if that has no English.
+    If another action has a text in the language, but this action (or the custom template) has none, the answer is
+    English, or the template's first language if it has no English.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def choose_language(action: str, locale: str | None, country: str | None, templa
 
 
 def spoken_language(locale: str | None, country: str | None) -> str:
-    """The language of somebody whom any text may reach, chosen as `choose_language` does among all languages.
+    """The language of a recipient, chosen like `choose_language`, but among all languages.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _chosen(available: tuple[str, ...], locale: str | None, country: str | None)
 
 
 def preferred_tag(action: str, locale: str, template: Template | None = None) -> str:
-    """The one language tag that counts of what a caller asks for: of a list, the first that there is a text in.
+    """The one language tag that counts: of a caller's list, the first that has a text.
 
     That is a lookup by a language priority list (RFC 4647 §2.3, §3.4). Gives a tag of BCP 47 of at most 17 characters
     that chooses the same text as `locale`.
@@ -92,12 +92,12 @@ def preferred_tag(action: str, locale: str, template: Template | None = None) ->
     ----------
     locale
         One or several BCP 47 tags (RFC 5646) in any case, or what devices write in their place (`parse_locale`), with
-        commas between, the one that is wanted most first: "th, en".
+        commas between, in order of preference: "th, en".
 
     Raises
     ------
     UnsupportedLocale
-        One of them is no well-formed tag, or no text at all is in the language of any.
+        One of them is no well-formed tag, or none of them has a text.
     """
     return str(_preferred(_available(action, template), locale))
 
@@ -109,7 +109,7 @@ def _preferred(available: tuple[str, ...], locale: str) -> Tag:
         raise UnsupportedLocale("")
     if available == (ANY_LANGUAGE,):
         return known[0]
-    # Where another action has texts in a language that this one lacks, the answer is English, not a refusal.
+    # If only this action lacks the language, the answer is English, not a refusal.
     for among in (available, _ALL_LANGUAGES):
         for tag in known:
             if nearest(tag, among) is not None:

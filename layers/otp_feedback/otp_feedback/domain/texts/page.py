@@ -20,7 +20,7 @@ _FIRST_STRONG_ISOLATE, _POP_ISOLATE = "\u2068", "\u2069"
 
 @dataclass(frozen=True, slots=True)
 class PageTexts:
-    """The confirm page in one language: plain text, to be escaped by whoever writes the HTML.
+    """The confirm page in one language: plain text, which the HTML's writer escapes.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ class PageTexts:
     button
         The one button's label.
     otherwise
-        What to do who did not expect this.
+        What to do for somebody who did not expect this.
     success
         The answer to a confirmation.
     failure
@@ -80,8 +80,8 @@ def page_texts(language: str, app: str) -> PageTexts:
 def choose_page_language(header: str) -> str:
     """The language of PAGE_LANGUAGES that an Accept-Language header prefers; English where it names none of them.
 
-    By RFC 9110 §12.5.4: the highest weight wins, of equal ones the first; weight 0 refuses. "*" stands for whatever
-    the header does not name, English first. An element that is not in the header's syntax is passed over. Never
+    By RFC 9110 §12.5.4: the highest weight wins, of equal ones the first; weight 0 refuses. "*" stands for all
+    languages that the header does not name, English first. Elements with wrong syntax are ignored. Never
     raises; reads at most 1000 characters and 32 elements.
 
     Parameters

@@ -53,11 +53,11 @@ def render(
     minutes
         The life of the secret, in whole minutes.
     secret
-        What the text carries, where it does not carry a link.
+        What the text carries, if it carries no link.
     link
         A link's whole URL.
     keyword
-        What a reply must hold; None or "" where any reply will do.
+        What a reply must hold; None or "" if any reply will do.
     domain
         Such as "example.com": makes "@domain #secret" the last line, the origin-bound form of WICG's "Origin-bound
         one-time codes delivered via SMS". Only where there is a secret to enter.

@@ -76,10 +76,10 @@ class Tag(NamedTuple):
 
 
 def parse_locale(text: str) -> Tag | None:
-    """Parse a language tag as devices write it; None where it is none, or longer than 64 characters.
+    """Parse a language tag as devices write it; None if it is none, or longer than 64 characters.
 
     Beside tags of BCP 47: underscores for hyphens, a POSIX code set and modifier, ICU keywords, and the `#` before the
-    script in what Java's Locale.toString() gives. What says nothing of the language is passed over.
+    script that Java's Locale.toString() gives. Parts that do not name the language are ignored.
     """
     match = re.fullmatch(_LOCALE, text.lower()) if len(text) <= MAX_TAG and text.isascii() else None
     if match is None:
@@ -91,10 +91,10 @@ def parse_locale(text: str) -> Tag | None:
 
 @lru_cache(maxsize=256)
 def parse_tag(text: str) -> Tag | None:
-    """Parse a language tag in any case; None where it is not well-formed, or longer than 64 characters.
+    """Parse a language tag in any case; None if it is not well-formed, or longer than 64 characters.
 
-    Where the script decides the text (Chinese, Serbian) and the variety does (Portuguese), what the tag leaves out
-    is filled in by CLDR's likely subtags: zh-TW is Hant, pt is BR, pt-AO goes with PT.
+    If the script (Chinese, Serbian) or the variety (Portuguese) decides the text, CLDR's likely subtags fill in what is
+    left out: zh-TW is Hant, pt is BR, pt-AO goes with PT.
     """
     match = re.fullmatch(_TAG, text.lower()) if len(text) <= MAX_TAG and text.isascii() else None
     if match is None:

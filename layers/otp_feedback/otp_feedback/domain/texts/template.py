@@ -21,11 +21,11 @@ ANY_LANGUAGE: Final = "und"
 
 PLACEHOLDER: Final = r"\{(app|secret|link|minutes|keyword)\}"
 
-# What a placeholder may grow to, in characters, so that a body that would be refused when filled is refused now.
+# The most characters that a placeholder can become: a body that Twilio would refuse once filled is refused now.
 _WIDEST = {"app": 64, "secret": 64, "link": 256, "minutes": 2, "keyword": KEYWORD_LENGTH}
 
 _ANY_PLACEHOLDER = r"\{([^{}]*)\}"
-# A secret that letters touch could not be told from them when our message is looked for in Twilio's list.
+# If letters touched a secret, it could not be found in the texts of Twilio's list.
 _TOUCHED = r"[A-Za-z0-9}]\{secret\}|\{secret\}[A-Za-z0-9{]"
 _UNSENDABLE = r"[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff]"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"
