@@ -40,8 +40,8 @@ class Stores(NamedTuple):
 class Wiring:
     """The parts of one function, each made once, when it is first asked for.
 
-    A handler asks at init for what every invocation needs: Lambda lends init more of a processor. What some invocations
-    do without is left to those that need it.
+    A handler asks at init for what every invocation needs, since Lambda gives init more processor. What only some
+    invocations need is made when they ask for it.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class Wiring:
     environ
         What the settings are read from.
     needs
-        Variables that it cannot do without, as `Settings.from_environ` takes them.
+        Variables that it must have, as `Settings.from_environ` takes them.
     clock
         Tells epoch milliseconds.
     seconds
@@ -91,7 +91,7 @@ class Wiring:
 
     @cached_property
     def base_url(self) -> BaseUrl:
-        """The stack's public address; its client is made where no setting fixes the address."""
+        """The stack's public address; its client is made only if no setting fixes the address."""
         return BaseUrl(self.settings, lambda: clients.client("ssm"), self.invocation.time_left_s)
 
     @cached_property
@@ -113,7 +113,7 @@ class Wiring:
 
     @cached_property
     def service(self) -> Service:
-        """What the use cases need; without the cap on messages, which `sending_service` adds."""
+        """What the use cases need, without the cap on messages: `sending_service` adds that."""
         return Service(
             **self.stores._asdict(),
             twilio=self.twilio,
@@ -130,7 +130,7 @@ class Wiring:
 
     @cached_property
     def service_trying_once(self) -> Service:
-        """For requests that are tried again whole: no call of them is, so the last one may begin later."""
+        """For requests that are tried again whole: none of their calls is repeated, so the last one may begin later."""
         client = clients.client("dynamodb", clients.ONE_TRY_CONFIG)
         return replace(self.service, **self._stores(client, clients.LONGEST_TRY_S)._asdict())
 
@@ -145,7 +145,7 @@ class Wiring:
 
 
 def sending_service(wiring: Wiring) -> Service:
-    """The service of a function that sends: it alone has the setting of the cap on the stack's messages."""
+    """The service of a function that sends: only such a function has the setting of the cap on the stack's messages."""
     cap = wiring.settings.policy.hourly_cap
     if cap is None:
         return wiring.service

@@ -21,16 +21,16 @@ class SsmClient(Protocol):
 
 
 class BaseUrl:
-    """Tells the public address.
+    """Returns the public address.
 
     Parameters
     ----------
     settings
-        Its `public_base_url` goes before everything else.
+        Its `public_base_url` takes precedence.
     ssm
-        Makes a client; called where no address is fixed.
+        Makes a client; called if no address is fixed.
     time_left
-        Tells the seconds that are left; nothing is read that might outlast them.
+        Returns the seconds that are left; nothing is read that might outlast them.
     """
 
     def __init__(self, settings: Settings, ssm: Callable[[], SsmClient], time_left: TimeLeft = unlimited) -> None:
@@ -41,7 +41,7 @@ class BaseUrl:
         self._read: tuple[float, str] | None = None
 
     def of_stack(self) -> str:
-        """The stack's own address, for links, callbacks and signatures; no event has a say in it.
+        """The stack's own address, for links, callbacks and signatures; no event can choose it.
 
         Raises
         ------

@@ -1,8 +1,8 @@
 """What recipients, limit keys and the whole stack may still send and guess, in the table.
 
 Recipients and limit keys hold their last sends in slots, the newest in slot 0: its time, and who holds it. A window
-of so many messages is kept where the slot that many places back is older than the window, or empty, so one update
-that shifts the slots by one needs no reading before it.
+allows so many messages: the slot that many places back must be empty, or older than the window. So one update, which
+shifts the slots by one, needs no read before it.
 """
 
 from collections.abc import Mapping
@@ -53,7 +53,7 @@ class DynamoDBBudgets(OnTable):
         return self._reserve_window(limit_key_key(limit_key), windows, slots, now, request_token)
 
     def release_limit_key(self, limit_key: bytes, windows: Windows, request_token: str) -> None:
-        """Others of this key may have taken slots since: the request's own is looked for, and looked for again."""
+        """Other requests with this key may have taken slots since, so the request looks for its own, more than once."""
         key = limit_key_key(limit_key)
         for _ in range(RELEASING_TRIES):
             current = self._read(key)
@@ -75,7 +75,7 @@ class DynamoDBBudgets(OnTable):
         self._table.update(recipient_key(recipient), update, None, {":zero": 0, ":now": now})
 
     def unlock(self, recipient: bytes) -> Recipient | None:
-        """Forget a known recipient's wrong guesses; returns it as it was, None where there is none."""
+        """Forget a known recipient's wrong guesses; returns it as it was, None if there is none."""
         try:
             before = self._table.update(
                 recipient_key(recipient),
@@ -126,7 +126,7 @@ class DynamoDBBudgets(OnTable):
         return read_recipient(item)
 
     def _shift_back(self, key: str, first: int, count: int, remove: str, condition: str, request_token: str) -> bool:
-        """Shift the slots back from `first` on: what fell out of the last one was older than every window."""
+        """Shift the slots back from `first` on: the send that fell out of the last slot is older than every window."""
         shifts = "".join(f"#slot{n} = #slot{n + 1}, #held_by{n} = #held_by{n + 1}, " for n in range(first, count - 1))
         return self._table.update_if_possible(
             key,

@@ -11,13 +11,13 @@ CLIENT_CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 2},
     max_pool_connections=20,
 )
-"""One retry layer, in botocore: DynamoDB answers in milliseconds, so what takes a second is better asked again."""
+"""One retry layer, in botocore: DynamoDB answers in milliseconds, so after a second it is better to ask again."""
 
 LONGEST_CALL_S = 7.0
 """Seconds that a call with these settings may take: two tries of 3 s, and at most 1 s between them."""
 
 ONE_TRY_CONFIG = CLIENT_CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
-"""For who tries the whole request again."""
+"""For callers that try the whole request again."""
 
 LONGEST_TRY_S = 3.0
 """Seconds that a call with those settings may take."""

@@ -1,4 +1,4 @@
-"""What the table holds of a number, found and erased; the operator's, as no function's role may scan or erase."""
+"""Finds and erases what the table holds of a number; for the operator, since no function's role may scan or erase."""
 
 from collections.abc import Iterable, Sequence
 
@@ -27,7 +27,7 @@ class DynamoDBErasure(OnTable):
         return tuple(map(read_verification, self._table.scan(condition, {":kind": verification_key(""), **forms})))
 
     def recipients(self, digests: Iterable[bytes]) -> dict[bytes, Recipient]:
-        """Those of these recipients that there are."""
+        """Those of these recipients that exist."""
         items = {digest: self._table.get(recipient_key(digest)) for digest in digests}
         return {digest: read_recipient(item) for digest, item in items.items() if item is not None}
 
@@ -56,7 +56,7 @@ class DynamoDBErasure(OnTable):
         )
 
     def rebind(self, inbound_sids: Iterable[str], binding: tuple[str, int]) -> None:
-        """Put inbound messages and calls to another verification's message than they were put to, for ever."""
+        """Bind inbound messages and calls to another verification's message, for ever."""
         verification_id, number = binding
         for sid in inbound_sids:
             self._table.update_if_possible(

@@ -268,7 +268,7 @@ def read_verification(item: Item) -> Verification:
 
 
 def read_feedback_since(item: Item) -> int | None:
-    """Epoch milliseconds from which on a report of an item's verification has been due; None where none is."""
+    """Epoch milliseconds since when a report of an item's verification has been due; None if none is."""
     return _int(_named(RECORD, plain(item)).get("feedback_since"))
 
 

@@ -23,7 +23,7 @@ TAKE_OUT = "#ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #feedback_fail
 """The part of an update that takes a record out of the outbox and lets it expire."""
 
 ADDING_TRIES = 3
-"""Others may add how their reports ended meanwhile; what then is lost are few of many."""
+"""Others may add their outcomes meanwhile; then a few of many are lost."""
 
 
 def not_due(number: int) -> str:
@@ -46,7 +46,7 @@ class DynamoDBOutbox(OnTable):
         return [read_due_report(item, shard) for item in found]
 
     def due_since(self, report: DueReport) -> int | None:
-        """Epoch milliseconds from which on an entry's record has owed a report; None where it owes none any more."""
+        """Epoch milliseconds since when an entry's record has owed a report; None if it owes none any more."""
         item = self._table.get(verification_key(report.verification_id), only="feedback_since")
         return read_feedback_since(item) if item is not None else None
 
@@ -84,9 +84,9 @@ class DynamoDBOutbox(OnTable):
         return _recent(self._table.get(outcomes_key()), now)
 
     def add_outcomes(self, more: str, now: int) -> None:
-        """Nothing is written where it changes nothing, as with reports that went well while none ended in 404.
+        """Nothing is written if nothing changes, as when all reports go well and none ended in 404 before.
 
-        A repetition after a lost answer finds what it was to write; where others wrote since, it counts twice.
+        If an answer is lost, the repeated write finds its own result; if others wrote since, it counts twice.
         """
         item = self._table.get(outcomes_key())
         for _ in range(ADDING_TRIES):
@@ -114,7 +114,7 @@ def _noted(item: Item | None) -> str:
 
 
 def _recent(item: Item | None, now: int) -> str:
-    """What ended long ago says nothing of today's reports, except that 404s stay due until some go well."""
+    """Old outcomes say nothing about today's reports; but 404s stay due until some reports go well."""
     if item is None:
         return ""
     outcomes, noted_at = read_outcomes(item)

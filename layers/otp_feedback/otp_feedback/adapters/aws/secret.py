@@ -16,13 +16,13 @@ from otp_feedback.domain.errors import ConfigurationError, Unavailable
 from otp_feedback.domain.keys import Keys
 
 CACHE_S = 300
-"""Seconds after which the secret is read again, so that mended credentials and rotated keys arrive by themselves."""
+"""Seconds after which the secret is read again, so that new credentials and keys arrive by themselves."""
 
 RETRY_S = 10
-"""Seconds after which a reading that failed is tried again."""
+"""Seconds after which a failed read is tried again."""
 
 REFRESH_PAUSE_S = 1
-"""Seconds between two reads that an unknown key id asks for, so that bad records cannot drive up the reads."""
+"""Seconds between two reads for unknown key ids, so that bad records cannot cause many reads."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class SecretsManagerClient(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class StackSecret:
-    """The secret's contents, parsed; nothing of it prints."""
+    """The secret's contents, parsed; its repr shows nothing."""
 
     keys: Keys = field(repr=False)
     account_sid: str
@@ -58,7 +58,7 @@ class SecretVault:
     emulated
         Whether Twilio is the laptop's emulator: only then its well-known credentials are taken.
     time_left
-        Tells the seconds that are left; the secret is not read where that might outlast them.
+        Returns the seconds that are left; the secret is not read if that might outlast them.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class SecretVault:
         return self._current(REFRESH_PAUSE_S).keys
 
     def credentials(self) -> TwilioCredentials:
-        """What the REST API is called with: the API key where there is one, else the auth token."""
+        """The credentials for the REST API: the API key if there is one, else the auth token."""
         return self._current(CACHE_S).credentials
 
     def account_sid(self) -> str:
@@ -99,7 +99,7 @@ class SecretVault:
             return self._secret
 
     def _refresh(self, known: StackSecret) -> None:
-        """Read the secret again; one that was good stays good where it cannot be read, for a while."""
+        """Read the secret again; if that fails, the one read before stays good for a while."""
         try:
             self._secret, self._read_at = self._read(), time.time()
         except (Unavailable, ConfigurationError) as error:

@@ -4,9 +4,11 @@ Every write is one conditional request of DynamoDB, and each has one of three en
 
 * It was applied.
 * Its condition did not hold: `ConditionFailed`, with the item as it stood.
-* Nobody knows: `Unavailable`. The client may have repeated a request whose answer was lost, and then finds the
-  condition broken by its own first try. So a write that must not count twice leaves the request's token in a field of
-  its own, and `own_or_refused` takes a failed condition for a success where that field holds this token.
+* Nobody knows: `Unavailable`.
+
+The client repeats a request whose answer was lost, and may find the condition broken by its own first try. So a write
+that must not count twice leaves the request's token in a field of its own. If that field holds this token,
+`own_or_refused` takes the failed condition as a success.
 
 Expressions use the long names of `items.SHORT`; `#n` stands for the number of the message that is written.
 """
@@ -71,7 +73,7 @@ class Table:
     name
         The table's name.
     time_left
-        Tells the seconds that are left; no call is begun that might outlast them.
+        Returns the seconds that are left; no call begins that might outlast them.
     longest_call_s
         Seconds that a call of the client may take.
     """
@@ -89,14 +91,14 @@ class Table:
         self._longest_call_s = longest_call_s
 
     def get(self, key: str, only: str | None = None) -> Item | None:
-        """An item, consistently; with no more of it than the attribute `only`."""
+        """An item, consistently; only its attribute `only`, if that is given."""
         chosen = {"ProjectionExpression": f"#{only}", **_named_in(f"#{only}")} if only is not None else {}
         answer = self.call("get_item", Key=typed({"pk": key}), ConsistentRead=True, **chosen)
         item: Item | None = answer.get("Item")
         return item
 
     def put_new(self, item: Item) -> None:
-        """Write an item, unless there is one with its key."""
+        """Write an item, unless its key exists."""
         self.call(
             "put_item",
             Item=item,
@@ -113,7 +115,7 @@ class Table:
         number: int | None = None,
         returned: Literal["ALL_NEW", "ALL_OLD"] = "ALL_NEW",
     ) -> Item:
-        """One UpdateItem; with a condition, a verification must exist already, and another item need not."""
+        """One UpdateItem. With a condition, a verification must exist already; other items need not."""
         request: dict[str, Any] = {}
         if condition is not None:
             guard = "attribute_exists(pk) AND " if is_verification_key(key) else ""
@@ -134,7 +136,7 @@ class Table:
     def update_if_possible(
         self, key: str, update: str, condition: str, values: Mapping[str, Any], number: int | None = None
     ) -> bool:
-        """One UpdateItem, as `update` makes it; False where its condition did not hold."""
+        """One UpdateItem, like `update`; False if its condition did not hold."""
         try:
             self.update(key, update, condition, values, number)
         except ConditionFailed:
@@ -142,7 +144,7 @@ class Table:
         return True
 
     def delete(self, key: str, condition: str, values: Mapping[str, Any]) -> bool:
-        """Delete an item; False where the condition did not hold."""
+        """Delete an item; False if the condition did not hold."""
         try:
             self.call(
                 "delete_item",
@@ -222,9 +224,9 @@ class OnTable:
 def own_or_refused[T](
     item: Item | None, field: tuple[str, ...], request_token: str, read: Callable[[Item], T]
 ) -> T | Refused[T]:
-    """A failed condition is a success where the item shows that an earlier try of this same write was applied.
+    """A failed condition is a success if the item shows that an earlier try of this same write was applied.
 
-    `field` is the path to this kind of write's field; empty where there is none.
+    `field` is the path to this kind of write's field; empty if there is none.
     """
     if item is None:
         return Refused(None)
@@ -235,7 +237,7 @@ def own_or_refused[T](
 
 
 def _named_in(expressions: str, number: int | None = None) -> dict[str, Any]:
-    """The request's part that says which attribute each placeholder stands for; empty where there is none."""
+    """The part of a request that says which attribute each placeholder stands for; empty without placeholders."""
     names = re.findall(r"#(\w+)", expressions)
     stored = {f"#{name}": str(number) if name == "n" else attribute(name) for name in names}
     return {"ExpressionAttributeNames": stored} if stored else {}

@@ -1,7 +1,7 @@
 """The verifications' records in the table: every write of one, and what must hold for it.
 
-A record is one item. Its state is written by `confirm` and `cancel` alone, and only from `pending`; a message's
-feedback goes from `none` to `due` to what came of it; its delivery only forward. What each write sets:
+A record is one item. Only `confirm` and `cancel` write its state, and only from `pending`. A message's feedback goes
+from `none` to `due` to its outcome; its delivery only moves forward. What each write sets:
 
 ====================== ============================================================ ====================================
 write                  sets                                                         caused by
@@ -42,7 +42,7 @@ from otp_feedback.domain.verification import Feedback, Message, State, Verificat
 from otp_feedback.usecases.ports import Confirming, Expectation, Refused
 
 SETTLING_TRIES = 5
-"""Each of two other messages can fall due and be done once while we try: each time the other form is the right one."""
+"""Meanwhile each of two other messages can fall due and be done once, and each time the other form is right."""
 
 
 class DynamoDBVerifications(OnTable):
@@ -61,7 +61,7 @@ class DynamoDBVerifications(OnTable):
         return None
 
     def delete_unsent(self, verification_id: str, request_token: str) -> None:
-        """Where something was built on it, it stays, with a message that nobody can confirm by."""
+        """If something was built on it, it stays, with a message that confirms nothing."""
         deleted = self._table.delete(
             verification_key(verification_id),
             "#created_by = :request AND #state = :pending AND #attempts = :zero AND attribute_not_exists(#messages.#2)",
@@ -86,7 +86,7 @@ class DynamoDBVerifications(OnTable):
         )
 
     def remove_unsent_message(self, verification_id: str, number: int, request_token: str) -> None:
-        """Where a later message was added, it stays, so that the numbers have no gap, and nobody can confirm by it."""
+        """If a later message was added, it stays, so that the numbers have no gap, and confirms nothing."""
         removed = self._table.update_if_possible(
             verification_key(verification_id),
             "REMOVE #messages.#n",
@@ -158,7 +158,7 @@ class DynamoDBVerifications(OnTable):
         self, verification_id: str, confirming: Confirming, now: int, due_at: int, request_token: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _actions_in(confirming.actions)
-        # What was judged to be late, perhaps by a clock that is ahead, is reported and stays late.
+        # A message once judged late, perhaps by a clock that is ahead, is reported and stays late.
         conditions = [allowed, "#state = :pending", "#messages.#n.#expires_at > :now", "#messages.#n.#feedback = :none"]
         if confirming.mac is not None:
             conditions.append("#messages.#n.#digest = :mac")
