@@ -78,9 +78,18 @@ class _Faults:
 class TwilioEmulator:
     """The emulator at one address.
 
-    Parameters: `gateway_url`, whose `/twilio/message` and `/twilio/call` get what comes in; `delays` of the status
-    callbacks; `api_keys`, secrets by key SID that are accepted beside the auth token; `observers` of REST calls;
-    `now_s`, the time that its dates tell, in epoch seconds.
+    Parameters
+    ----------
+    gateway_url
+        Its `/twilio/message` and `/twilio/call` get what comes in.
+    delays
+        Those of the status callbacks.
+    api_keys
+        Secrets by key SID that are accepted beside the auth token.
+    observers
+        Told of each REST call.
+    now_s
+        Tells the time of its dates in epoch seconds.
     """
 
     def __init__(
@@ -136,7 +145,15 @@ class TwilioEmulator:
     def deliver(self, sid: str, status: str, error_code: int | None = None) -> Answer | None:
         """Give a message a status and post its callback now; what would have come by itself no longer does.
 
-        Returns how the callback ended, None for a message without one. Raises `TwilioError` 20404.
+        Returns
+        -------
+        Answer | None
+            How the callback ended; None for a message without one.
+
+        Raises
+        ------
+        TwilioError
+            20404: there is no such message.
         """
         self.account.get(sid)
         self._taken_over.add(sid)
@@ -184,7 +201,13 @@ class TwilioEmulator:
         return sid, self._webhooks.post(f"{self.gateway_url}/twilio/call", parameters)
 
     def authenticate(self, header: str | None) -> None:
-        """Check HTTP basic credentials. Raises `TwilioError` 20003."""
+        """Check HTTP basic credentials.
+
+        Raises
+        ------
+        TwilioError
+            20003: they are not the account's.
+        """
         scheme, _, encoded = (header or "").partition(" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")

@@ -27,7 +27,7 @@ RETRY_PAUSE_S = 0.05
 class Overrides:
     """What the fragment of a webhook URL asks for.
 
-    Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+    https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     """
 
     connect_timeout_s: float = 5.0
@@ -77,7 +77,7 @@ class Answer:
 def signature(url: str, parameters: Mapping[str, str], token: str = AUTH_TOKEN) -> str:
     """`X-Twilio-Signature` of a form POST to `url` (without a fragment).
 
-    Source: https://www.twilio.com/docs/usage/security
+    https://www.twilio.com/docs/usage/security
     """
     signed = url + "".join(name + parameters[name] for name in sorted(parameters))
     return base64.b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()).decode()
@@ -96,8 +96,11 @@ def is_local_host(host: str, own: str = "") -> bool:
 class Webhooks:
     """Posts webhooks.
 
-    Parameters: `fault`, asked before each attempt: None to make it; `lost` to make it and lose its answer; an `Answer`
-    that stands for an attempt which is not made.
+    Parameters
+    ----------
+    fault
+        Asked before each attempt: None to make it; `lost` to make it and lose its answer; an `Answer` to take in place
+        of an attempt.
     """
 
     def __init__(self, fault: Callable[[], "Answer | str | None"]) -> None:
