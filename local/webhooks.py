@@ -59,7 +59,7 @@ class Overrides:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookAnswer:
     """How a webhook ended: its last HTTP status (None where there was no answer), and what it said."""
 
     status: int | None
@@ -99,17 +99,17 @@ class Webhooks:
     Parameters
     ----------
     fault
-        Asked before each attempt: None to make it; `lost` to make it and lose its answer; an `Answer` to take in place
-        of an attempt.
+        Asked before each attempt: None to make it; `lost` to make it and lose its answer; a `WebhookAnswer` to take in
+        place of an attempt.
     """
 
-    def __init__(self, fault: Callable[[], "Answer | str | None"]) -> None:
+    def __init__(self, fault: Callable[[], "WebhookAnswer | str | None"]) -> None:
         self._fault = fault
         # Webhooks are on this machine and plain HTTP: a context that trusts nobody saves reading the authorities.
         self._client = httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
         self._stopping = threading.Event()
 
-    def post(self, url: str, parameters: Mapping[str, str], *, faulty: bool = False) -> Answer:
+    def post(self, url: str, parameters: Mapping[str, str], *, faulty: bool = False) -> WebhookAnswer:
         """Call a webhook, again where its fragment says so; `faulty` lets faults be injected."""
         address, fragment = urldefrag(url)
         overrides = Overrides.parse(fragment)
@@ -133,7 +133,7 @@ class Webhooks:
                 or time.monotonic() + pause > deadline
                 or self._stopping.wait(pause)
             ):
-                return Answer(answer.status, answer.content_type, answer.text, attempt)
+                return WebhookAnswer(answer.status, answer.content_type, answer.text, attempt)
 
     def stop(self) -> None:
         """Give up retries and close the connections."""
@@ -142,20 +142,20 @@ class Webhooks:
 
     def _attempt(
         self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str], overrides: Overrides, *, faulty: bool
-    ) -> tuple[Answer, str | None]:
+    ) -> tuple[WebhookAnswer, str | None]:
         fault = self._fault() if faulty else None
-        if isinstance(fault, Answer):
+        if isinstance(fault, WebhookAnswer):
             return fault, fault.failure()
         timeout = httpx.Timeout(overrides.read_timeout_s, connect=overrides.connect_timeout_s)
         try:
             response = self._client.post(url, data=dict(parameters), headers=dict(headers), timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            return Answer(None), "ct"
+            return WebhookAnswer(None), "ct"
         except (httpx.TransportError, RuntimeError):  # RuntimeError: the emulator was stopped meanwhile
-            return Answer(None), "rt"
+            return WebhookAnswer(None), "rt"
         if fault == "lost":
-            return Answer(None), "rt"
-        answer = Answer(response.status_code, response.headers.get("content-type", ""), response.text)
+            return WebhookAnswer(None), "rt"
+        answer = WebhookAnswer(response.status_code, response.headers.get("content-type", ""), response.text)
         return answer, answer.failure()
 
 
