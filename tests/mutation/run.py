@@ -40,7 +40,9 @@ def prepare() -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "layers/otp_feedback/otp_feedback", FOLDER / "src/otp_feedback", ignore=ignored)
     shutil.copytree(ROOT / "tests/domain", FOLDER / "tests/domain", ignore=ignored)
-    shutil.copy(ROOT / "tests/conftest.py", FOLDER / "tests")
+    for path in ("tests/conftest.py", "tests/tables.py", "local/__init__.py", "local/segments.py"):
+        (FOLDER / path).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / path, FOLDER / path)
     (FOLDER / "pyproject.toml").write_text(CONFIGURATION)
 
 
