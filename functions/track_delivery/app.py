@@ -23,7 +23,7 @@ def make_handler(environ: Mapping[str, str], clock: Clock = now_ms) -> HttpFunct
     def status(request: HttpRequest) -> Response:
         webhook = verified_webhook(request, base_url.of_stack(), vault, STATUS)
         callback = status_callback(request, webhook)
-        track_delivery(verifications, clock, callback, request.journal)
+        track_delivery(verifications, callback, request.journal)
         if twilio is not None:
             redact(twilio, callback, request.journal)
         return Response(204)

@@ -32,7 +32,6 @@ from otp_feedback.usecases import report as real_report
 from otp_feedback.usecases import start as real_start
 from otp_feedback.usecases.delivery_status import StatusCallback
 from otp_feedback.usecases.ports import (
-    Clock,
     Confirming,
     CreateOutcome,
     Journal,
@@ -182,7 +181,6 @@ class RecordPutBack(DynamoDBStore):
         verification_id: str,
         number: int,
         delivery: Delivery,
-        now: int,
         sid: str | None = None,
         error_code: int | None = None,
         sender: str | None = None,
@@ -190,7 +188,7 @@ class RecordPutBack(DynamoDBStore):
         verification = self.read(verification_id)
         if verification is None or verification.messages[number].delivery >= delivery.rank_floor:
             return Refused(verification)
-        message = replace(verification.messages[number], delivery=delivery, sid=sid, delivery_at=now)
+        message = replace(verification.messages[number], delivery=delivery, sid=sid)
         changed = replace(verification, messages={**verification.messages, number: message})
         item = verification_item(changed, verification.created_at // 1000 + 604_800, "somebody")
         self._table.call("put_item", Item=item)
@@ -375,12 +373,13 @@ def key_not_looked_up(service: Service, request: StartRequest, origin: Origin, j
     return real_start.start(service, request, replace(origin, idempotency_key=None), journal)
 
 
-def delivered_is_confirmed(store: Verifications, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
+def delivered_is_confirmed(verifications: Verifications, callback: StatusCallback, journal: Journal) -> None:
     """A delivered message counts as acted on: Twilio routes by reports that mean nothing."""
-    real_deliver.track_delivery(store, clock, callback, journal)
-    verification = store.read(callback.verification_id)
+    real_deliver.track_delivery(verifications, callback, journal)
+    verification = verifications.read(callback.verification_id)
     if verification is not None:
-        store.report_late(callback.verification_id, verification.messages[callback.number], clock())
+        message = verification.messages[callback.number]
+        verifications.report_late(callback.verification_id, message, message.sent_at)
 
 
 def given_up_without_sid(service: Service, run: Any, journal: Journal) -> int:

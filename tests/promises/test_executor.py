@@ -145,7 +145,6 @@ def messages(number: int) -> st.SearchStrategy[Message]:
         st.none() | sids,
         st.sampled_from(Delivery),
         st.none() | st.just(30003),
-        st.none() | times,
         st.sampled_from(Feedback),
         st.none() | st.just(b"\3" * 24),
     )

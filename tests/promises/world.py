@@ -997,7 +997,7 @@ class Process:
 
     def deliver(self, callback: StatusCallback) -> None:
         """`POST /twilio/status`."""
-        self.world.ways.deliver(self.service.verifications, self.clock, callback, _Silence())
+        self.world.ways.deliver(self.service.verifications, callback, _Silence())
 
     def retry(self) -> int:
         """The schedule's minute."""

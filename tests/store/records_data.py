@@ -56,8 +56,7 @@ def a_verification(**facts: Any) -> Verification:
 def a_sent_verification(*numbers: int, **facts: Any) -> Verification:
     """A pending verification whose messages Twilio has accepted."""
     messages = {
-        number: a_message(number, sid=sid("abc"[number - 1]), delivery=Delivery.ACCEPTED, delivery_at=NOW)
-        for number in numbers or (1,)
+        number: a_message(number, sid=sid("abc"[number - 1]), delivery=Delivery.ACCEPTED) for number in numbers or (1,)
     }
     return a_verification(**({"messages": messages} | facts))
 

@@ -72,7 +72,7 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
         "expires_at": now + LIFE,
         "sent_at": now,
         "idempotency": bytes(24),
-        **({"registered": True, "sid": "SM" + "f" * 32, "delivery_at": now} if registered else {}),
+        **({"registered": True, "sid": "SM" + "f" * 32} if registered else {}),
     }
     messages = [
         Message(number=number, mac=None if action is Action.REPLY else Mac(key_id, bytes(32)), **biggest)
@@ -86,7 +86,7 @@ def test_a_verification_with_everything_in_it_stays_under_1_kb(
         sender = "whatsapp:+123456789012345"
         sid = "SM" + "f" * 32
         told = () if registered else (sid, 30003, sender)
-        store.advance_message(verification_id, number, Delivery.UNDELIVERED, now, *told)
+        store.advance_message(verification_id, number, Delivery.UNDELIVERED, *told)
     for _ in range(4):
         store.reserve_attempt(verification_id, frozenset({action}), Expectation(), WRITER + str(_))
     store.report_late(verification_id, messages[0], now)

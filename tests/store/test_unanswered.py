@@ -30,7 +30,7 @@ def test_a_repeated_write_is_answered_as_the_success_that_it_was(client: Any, st
     verification_id = kept(a_sent_verification())
     confirming = Confirming(1, a_message().mac, CHECKED, Proof.SECRET)
     forgetful = DynamoDBStore(
-        Forgetful(client, lambda: store.advance_message(verification_id, 1, Delivery.DELIVERED, NOW, sid())), TABLE
+        Forgetful(client, lambda: store.advance_message(verification_id, 1, Delivery.DELIVERED, sid())), TABLE
     )
     confirmed = forgetful.confirm(verification_id, confirming, NOW, DUE_AT, "mine")
     assert isinstance(confirmed, Verification)

@@ -56,7 +56,6 @@ FULL = a_verification(
             sid=sid(),
             delivery=Delivery.UNDELIVERED,
             error_code=30003,
-            delivery_at=NOW + 5,
             feedback=Feedback.REPORTED,
             idempotency=b"i" * 24,
             sender="+14155550199",
@@ -148,7 +147,7 @@ def test_an_added_message_is_taken_back_by_its_writer_alone_and_only_before_it_w
     store.remove_unsent_message(verification_id, 2, "w1")
     assert numbers_of(store, verification_id) == {1}
     store.add_message(verification_id, a_message(2), "w3")
-    store.advance_message(verification_id, 2, Delivery.ACCEPTED, NOW, sid("b"))
+    store.advance_message(verification_id, 2, Delivery.ACCEPTED, sid("b"))
     store.remove_unsent_message(verification_id, 2, "w3")
     assert numbers_of(store, verification_id) == {1, 2}
 
@@ -174,7 +173,7 @@ def test_a_message_that_was_sent_is_neither_taken_back_nor_refused(store: Dynamo
     verification_id = kept(a_verification())
     for number, request_token in ((2, "w1"), (3, "w2")):
         store.add_message(verification_id, a_message(number), request_token)
-    sent = succeeded(store.advance_message(verification_id, 2, Delivery.ACCEPTED, NOW, sid("b")))
+    sent = succeeded(store.advance_message(verification_id, 2, Delivery.ACCEPTED, sid("b")))
     store.remove_unsent_message(verification_id, 2, "w1")
     assert store.read(verification_id) == sent
 
@@ -191,27 +190,23 @@ def numbers_of(store: DynamoDBStore, verification_id: str) -> set[int]:
 
 def test_a_sid_is_set_once_and_a_state_moves_forward_only(store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
-    moved = succeeded(
-        store.advance_message(verification_id, 1, Delivery.SENT, NOW + 1, sid("a"), sender="+14155550199")
-    )
-    assert moved.messages[1] == a_message(
-        delivery=Delivery.SENT, delivery_at=NOW + 1, sid=sid("a"), sender="+14155550199"
-    )
+    moved = succeeded(store.advance_message(verification_id, 1, Delivery.SENT, sid("a"), sender="+14155550199"))
+    assert moved.messages[1] == a_message(delivery=Delivery.SENT, sid=sid("a"), sender="+14155550199")
     for delivery, which in ((Delivery.SENT, "a"), (Delivery.QUEUED, "a"), (Delivery.DELIVERED, "b")):
-        current = refused(store.advance_message(verification_id, 1, delivery, NOW + 2, sid(which)))
+        current = refused(store.advance_message(verification_id, 1, delivery, sid(which)))
         assert current == moved
-    assert succeeded(store.advance_message(verification_id, 1, Delivery.DELIVERED, NOW + 3, sid("a"))).messages[1].sid
+    assert succeeded(store.advance_message(verification_id, 1, Delivery.DELIVERED, sid("a"))).messages[1].sid
     for delivery in (Delivery.UNDELIVERED, Delivery.FAILED, Delivery.DELIVERED):
-        assert refused(store.advance_message(verification_id, 1, delivery, NOW + 4, sid("a"), 30003))
-    read = succeeded(store.advance_message(verification_id, 1, Delivery.READ, NOW + 5, sid("a")))
+        assert refused(store.advance_message(verification_id, 1, delivery, sid("a"), 30003))
+    read = succeeded(store.advance_message(verification_id, 1, Delivery.READ, sid("a")))
     assert read.messages[1].delivery is Delivery.READ
 
 
 def test_an_unknown_outcome_does_not_undo_a_callback_that_was_faster(store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
-    store.advance_message(verification_id, 1, Delivery.QUEUED, NOW, sid("a"))
-    assert refused(store.advance_message(verification_id, 1, Delivery.UNKNOWN, NOW + 1))
-    assert refused(store.advance_message(verification_id, 1, Delivery.REJECTED, NOW + 1, error_code=21610))
+    store.advance_message(verification_id, 1, Delivery.QUEUED, sid("a"))
+    assert refused(store.advance_message(verification_id, 1, Delivery.UNKNOWN))
+    assert refused(store.advance_message(verification_id, 1, Delivery.REJECTED, error_code=21610))
 
 
 @pytest.mark.parametrize("before", [Delivery.CREATING, Delivery.UNKNOWN])
@@ -219,13 +214,13 @@ def test_a_callback_brings_the_sid_of_a_message_whose_answer_was_lost(
     store: DynamoDBStore, kept: Kept, before: Delivery
 ):
     verification_id = kept(a_verification(messages={1: a_message(delivery=before)}))
-    assert succeeded(store.advance_message(verification_id, 1, Delivery.ACCEPTED, NOW, sid("a"))).messages[1].sid
+    assert succeeded(store.advance_message(verification_id, 1, Delivery.ACCEPTED, sid("a"))).messages[1].sid
 
 
 def test_a_message_that_is_not_there_is_not_made_by_a_callback(store: DynamoDBStore, kept: Kept):
     verification_id = kept(a_verification())
-    assert refused(store.advance_message(verification_id, 2, Delivery.SENT, NOW, sid("b")))
-    assert refused(store.advance_message(new_id(), 1, Delivery.SENT, NOW, sid("b"))) is None
+    assert refused(store.advance_message(verification_id, 2, Delivery.SENT, sid("b")))
+    assert refused(store.advance_message(new_id(), 1, Delivery.SENT, sid("b"))) is None
 
 
 # Attempts.
@@ -597,7 +592,7 @@ Write = Callable[[DynamoDBStore, str], object]
 WRITES: dict[str, Write] = {
     "add_message": lambda store, v: store.add_message(v, a_message(2), "w"),
     "remove_unsent_message": lambda store, v: store.remove_unsent_message(v, 2, "w"),
-    "advance_message": lambda store, v: store.advance_message(v, 1, Delivery.SENT, NOW, sid()),
+    "advance_message": lambda store, v: store.advance_message(v, 1, Delivery.SENT, sid()),
     "reserve_attempt": lambda store, v: store.reserve_attempt(v, CHECKED, ANYONE, "w"),
     "confirm": lambda store, v: store.confirm(v, confirming(a_message()), NOW, DUE_AT, "w"),
     "report_late": lambda store, v: store.report_late(v, a_message(), NOW),

@@ -69,8 +69,6 @@ class Message:
         Where it stands.
     error_code
         Twilio's integer code of a refusal or a failed delivery.
-    delivery_at
-        Epoch milliseconds at which that delivery state was seen.
     feedback
         Whether Twilio is told that it was acted on.
     idempotency
@@ -88,7 +86,6 @@ class Message:
     sid: str | None = None
     delivery: Delivery = Delivery.CREATING
     error_code: int | None = None
-    delivery_at: int | None = None
     feedback: Feedback = Feedback.NONE
     idempotency: bytes | None = None
     sender: str | None = None

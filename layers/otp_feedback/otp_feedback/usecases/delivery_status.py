@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from otp_feedback.domain.delivery import Delivery, delivery_from_twilio
 from otp_feedback.domain.verification import Verification
-from otp_feedback.usecases.ports import Clock, Journal, Twilio, Verifications
+from otp_feedback.usecases.ports import Journal, Twilio, Verifications
 
 REDACT_DEADLINE_S = 3.0
 
@@ -47,13 +47,13 @@ def redact(twilio: Twilio, callback: StatusCallback, journal: Journal) -> None:
         journal.note(redacted="yes")
 
 
-def track_delivery(verifications: Verifications, clock: Clock, callback: StatusCallback, journal: Journal) -> None:
+def track_delivery(verifications: Verifications, callback: StatusCallback, journal: Journal) -> None:
     """Store a delivery state; late, repeated, foreign and unknown callbacks change nothing."""
     journal.note(verification=callback.verification_id, number=callback.number, sid=callback.sid)
     journal.note(message_status=callback.status, twilio_code=callback.error_code)
     delivery = delivery_from_twilio(callback.status) or Delivery.ACCEPTED
     written = verifications.advance_message(
-        callback.verification_id, callback.number, delivery, clock(), callback.sid, callback.error_code, callback.sender
+        callback.verification_id, callback.number, delivery, callback.sid, callback.error_code, callback.sender
     )
     if isinstance(written, Verification):
         _count(delivery, journal)

@@ -143,7 +143,7 @@ def _new_message(
     )
     if sid is None and not is_test:
         return message
-    return replace(message, sid=sid, registered=sid is not None, delivery=Delivery.ACCEPTED, delivery_at=now)
+    return replace(message, sid=sid, registered=sid is not None, delivery=Delivery.ACCEPTED)
 
 
 def _kept_locale(policy: Policy, verification: Verification) -> str | None:

@@ -192,7 +192,7 @@ def _may_be_anothers(service: Service, verification: Verification, message: Mess
 def _attach(service: Service, verification: Verification, message: Message, sid: str) -> Message:
     """Store a SID that was found; if a callback was faster, it has stored the same one."""
     written = service.verifications.advance_message(
-        verification.verification_id, message.number, Delivery.ACCEPTED, service.clock(), sid
+        verification.verification_id, message.number, Delivery.ACCEPTED, sid
     )
     current = written if isinstance(written, Verification) else written.current
     return current.messages[message.number] if current is not None else message

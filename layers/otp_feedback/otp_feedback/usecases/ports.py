@@ -113,7 +113,6 @@ class Verifications(Protocol):
         verification_id: str,
         number: int,
         delivery: Delivery,
-        now: int,
         sid: str | None = None,
         error_code: int | None = None,
         sender: str | None = None,

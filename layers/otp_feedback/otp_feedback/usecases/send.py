@@ -125,7 +125,7 @@ def _store(
 ) -> None:
     """A write that fails here loses nothing: the status callback brings the SID again."""
     try:
-        service.verifications.advance_message(verification_id, number, delivery, service.clock(), sid, error_code)
+        service.verifications.advance_message(verification_id, number, delivery, sid, error_code)
     except Unavailable:
         journal.note(attach="unavailable")
 

@@ -10,7 +10,7 @@ create                 the whole item, with its first message                   
 delete_unsent          nothing more: deletes it, or refuses its first message       Twilio, which took no message
 add_message            messages.n                                                   a caller who asks for another
 remove_unsent_message  messages.n away, or refuses it                               Twilio, which took no message
-advance_message        delivery, delivery_at, sid, error_code, chosen_sender of one Twilio: its answer, its callbacks
+advance_message        delivery, sid, error_code, chosen_sender of one Twilio: its answer, its callbacks
 reserve_attempt        attempts, reserved_by                                        whoever guesses, before we compare
 confirm                state, confirmed_*, proof, feedback of one, feedback_*;      who knew the secret, wrote from the
                        no ttl any more                                              number, or vouches as the caller
@@ -113,7 +113,6 @@ class DynamoDBVerifications(OnTable):
         verification_id: str,
         number: int,
         delivery: Delivery,
-        now: int,
         sid: str | None = None,
         error_code: int | None = None,
         sender: str | None = None,
@@ -127,9 +126,9 @@ class DynamoDBVerifications(OnTable):
             condition += " AND (attribute_not_exists(#messages.#n.#sid) OR #messages.#n.#sid = :sid)"
         return self._write(
             verification_id,
-            f"SET #messages.#n.#delivery = :delivery, #messages.#n.#delivery_at = :now{sets}",
+            f"SET #messages.#n.#delivery = :delivery{sets}",
             condition,
-            {":delivery": int(delivery), ":floor": delivery.rank_floor, ":now": now, **values},
+            {":delivery": int(delivery), ":floor": delivery.rank_floor, **values},
             number=number,
         )
 
