@@ -1,6 +1,7 @@
 """Words that people and phones send back, in the languages of the texts, for `replies.py` to compare.
 
-Phrases are parted by commas and stand as people write them: case and diacritics count for nothing.
+Phrases are parted by commas and stand as people write them: case and diacritics count for nothing. A `!` after a
+refusal says that it asks to stop, in whichever language, where it is the whole of a text.
 """
 # ruff: noqa: RUF001 - letters of other scripts are meant
 
@@ -11,13 +12,13 @@ REFUSALS = {
         "cancel, decline, declined, refuse, reject, rejected, deny, denied, leave me alone"
     ),
     "af": "nee, nie, nooit, verkeerde, moenie",
-    "ar": "لا, كلا, ليس, لست, لم, لن, ليست, مش, مو, غير صحيح, خطأ, أرفض, إلغاء",
+    "ar": "لا, كلا, ليس, لست, لم, لن, ليست, مش, مو, غير صحيح, خطأ, أرفض, إلغاء!",
     "bg": "не, никога, грешка, грешен, отказвам, отказ, измама",
     "bs": "ne, nije, nisam, nisu, neću, necu, nemoj, nikad, pogrešan, greška, odbijam, prevara",
     "ca": "no, mai, cap, equivocat, error, frau, cancel·la, rebutjo",
     "cs": (
         "ne, nikdy, není, nejsem, nebyl, nebyla, nechci, nesouhlasím, nepotvrzuji, nežádal, nežádala, omyl, odmítám, "
-        "zrušit, podvod"
+        "zrušit!, podvod"
     ),
     "da": "nej, ikke, aldrig, forkert, afvis, afviser, annuller, svindel, fejl",
     "de": (
@@ -25,13 +26,13 @@ REFUSALS = {
         "abbrechen, ablehnen, abgelehnt, verweigere"
     ),
     "el": "όχι, δεν, δε, μη, μην, ποτέ, λάθος, απάτη, ακύρωση, αρνούμαι",
-    "es": "no, nunca, jamás, tampoco, ni, equivocado, error, fraude, estafa, cancelar, cancela, rechazo, rechazar",
+    "es": "no, nunca, jamás, tampoco, ni, equivocado, error, fraude, estafa, cancelar!, cancela!, rechazo, rechazar",
     "et": "ei, mitte, ära, kunagi, vale, pettus, tühista, keeldun",
-    "fa": "نه, خیر, نخیر, نیست, نیستم, نبودم, نبود, نکردم, نمیخواهم, نمی‌خواهم, هرگز, اشتباه, لغو, کلاهبرداری",
-    "fi": "ei, en, et, emme, eivät, älä, ikinä, koskaan, väärä, väärin, huijaus, peru, peruuta, kieltäydyn",
+    "fa": "نه, خیر, نخیر, نیست, نیستم, نبودم, نبود, نکردم, نمیخواهم, نمی‌خواهم, هرگز, اشتباه, لغو!, کلاهبرداری",
+    "fi": "ei, en, et, emme, eivät, älä, ikinä, koskaan, väärä, väärin, huijaus, peru, peruuta!, kieltäydyn",
     "fil": "hindi, wala, huwag, ayaw, mali, dili",
     "fr": (
-        "non, nan, ne, n'est, pas, jamais, aucun, aucune, erreur, faux, arnaque, fraude, annuler, annulez, refuse, "
+        "non, nan, ne, n'est, pas, jamais, aucun, aucune, erreur, faux, arnaque, fraude, annuler!, annulez, refuse, "
         "refuser"
     ),
     "he": "לא, אל, אין, לעולם, טעות, הונאה, בטל, ביטול, מסרב, מסרבת",
@@ -40,14 +41,14 @@ REFUSALS = {
     "hu": "nem, ne, soha, nincs, téves, tévedés, csalás, mégse, elutasítom, visszautasítom",
     "id": "tidak, tdk, bukan, jangan, nggak, enggak, ngga, gak, ga, ndak, belum, salah, penipuan, batal, tolak",
     "is": "nei, ekki, aldrei, rangt, hætta, svik, hafna",
-    "it": "no, non, mai, nessuno, sbagliato, errore, truffa, frode, annulla, rifiuto",
+    "it": "no, non, mai, nessuno, sbagliato, errore, truffa, frode, annulla!, rifiuto",
     "lt": "ne, nėra, nesu, nebuvau, nenoriu, niekada, klaida, apgavystė, atšaukti, atsisakau",
     "lv": "nē, ne, nav, neesmu, nebiju, negribu, nekad, kļūda, krāpšana, atcelt, atsakos",
     "ms": "tidak, tak, bukan, jangan, tiada, belum, salah, penipuan, batal, tolak",
     "nb": "nei, ikke, aldri, feil, avvis, avviser, avbryt, svindel",
     "nl": "nee, neen, niet, geen, nooit, niets, fout, verkeerd, verkeerde, fraude, annuleer, annuleren, weiger",
-    "pl": "nie, nigdy, pomyłka, błąd, oszustwo, anuluj, odmawiam, odrzucam",
-    "pt": "não, nao, n, nunca, jamais, nem, errado, erro, engano, fraude, golpe, cancelar, cancela, recuso, recusar",
+    "pl": "nie, nigdy, pomyłka, błąd, oszustwo, anuluj!, odmawiam, odrzucam",
+    "pt": "não, nao, n, nunca, jamais, nem, errado, erro, engano, fraude, golpe, cancelar!, cancela!, recuso, recusar",
     "ro": "nu, niciodată, nimic, nicio, niciun, greșit, greșeală, eroare, fraudă, anulează, anulare, refuz",
     "ru": "нет, не, неа, никогда, ничего, ошибка, ошиблись, отказ, отказываюсь, отмена, мошенники, мошенничество",
     "sk": "nie, nikdy, nebol, nebola, nechcem, nesúhlasím, nepotvrdzujem, omyl, odmietam, zrušiť, podvod",
@@ -58,72 +59,72 @@ REFUSALS = {
     ),
     "sv": "nej, nä, inte, ej, aldrig, fel, bedrägeri, avböj, avböjer, avbryt, vägrar",
     "tr": (
-        "hayır, hayir, yok, değil, degil, değilim, istemiyorum, asla, yanlış, yanlis, hata, iptal, reddediyorum, "
+        "hayır, hayir, yok, değil, degil, değilim, istemiyorum, asla, yanlış, yanlis, hata, iptal!, reddediyorum, "
         "dolandırıcılık, ben yapmadım, onaylamıyorum"
     ),
     "uk": "ні, не, нє, ніколи, нічого, помилка, відмова, відмовляюся, скасувати, шахраї, шахрайство",
-    "vi": "không, khong, chưa, đừng, chẳng, sai, nhầm, lừa đảo, hủy, huỷ, từ chối",
+    "vi": "không, khong, chưa, đừng, chẳng, sai, nhầm, lừa đảo, hủy!, huỷ, từ chối",
 }
 """What makes a text a refusal where it stands among its words."""
 
 ASKS_TO_STOP = {
     "en": (
-        "unsubscribe, opt out, opt me out, optout, remove me, take me off, quit, revoke, stopall, who is this, "
-        "who are you, fuck off"
+        "unsubscribe, stop sms!, opt out, opt me out, optout, remove me, take me off, quit, revoke, stopall, "
+        "who is this, who are you, fuck off"
     ),
     "af": "hou op, teken uit, staak",
-    "ar": "توقف, إيقاف, قف, أوقف, أوقفوا",
-    "bg": "стоп, спрете, спри, отписване",
+    "ar": "توقف!, إيقاف!, قف!, أوقف, أوقفوا",
+    "bg": "стоп!, спрете, спри, отписване",
     "bs": "prekini, prekinite, odjavi, odjava",
     "ca": "atura, atureu, baixa",
-    "cs": "odhlásit, odhlaste, zastavit, přestaňte",
-    "da": "afmeld, stands",
-    "de": "stopp, stoppen, abmelden, abbestellen, beenden, aufhören",
-    "el": "διακοπή, σταμάτα, σταματήστε, διαγραφή",
-    "es": "parar, paren, basta, baja, salir, remover, deja de, dejen de, dejad de",
+    "cs": "odhlásit!, odhlaste, zastavit, přestaňte",
+    "da": "afmeld!, stands",
+    "de": "stopp!, stoppen!, abmelden!, abbestellen!, beenden!, aufhören",
+    "el": "διακοπή!, σταμάτα!, σταματήστε, διαγραφή",
+    "es": "parar!, paren, basta!, baja!, darse de baja!, salir!, remover!, deja de, dejen de, dejad de",
     "et": "lõpeta, lõpetage, peata",
-    "fa": "توقف, بس کنید, قطع",
-    "fi": "lopeta, lopettakaa",
+    "fa": "توقف!, بس کنید, قطع",
+    "fi": "lopeta!, lopettakaa",
     "fil": "itigil, tigil, ihinto",
-    "fr": "arrêter, arrêtez, arrête, désabonner, désabonnez, désinscrire, désinscrivez, stoppez, arrêt",
-    "he": "עצור, עצרו, הסר, הסירו, הסרה, הפסיקו",
+    "fr": "arrêter!, arrêtez!, arrête, désabonner!, désabonnez, désinscrire!, désinscrivez, stoppez, arrêt",
+    "he": "עצור!, עצרו, הסר!, הסירו, הסרה!, הפסיקו",
     "hi": "बंद, रोको, रोकें, band karo",
     "hr": "prekini, prekinite, odjavi, odjava",
-    "hu": "leiratkozás, leiratkozom, állj",
-    "id": "berhenti, hentikan",
+    "hu": "leiratkozás!, leiratkozom, állj",
+    "id": "berhenti!, hentikan",
     "is": "hættu, hættið, afskrá",
-    "it": "disiscrivi, disiscrivetemi, cancella, cancellami, basta, smetti, smettete, smettetela",
+    "it": "disiscrivi!, disiscrivetemi, cancella!, cancellami, basta!, smetti, smettete, smettetela",
     "lt": "sustabdyti, nutraukti, atsisakyti",
     "lv": "apturēt, pārtraukt, atteikties",
-    "ms": "berhenti, hentikan",
-    "nb": "avslutt, slutt, stopp, stans, meld meg av",
-    "nl": "afmelden, uitschrijven, stoppen, schrijf me uit",
-    "pl": "wypisz, zatrzymaj, przestańcie, wyrejestruj",
-    "pt": "parar, pare, parem, sair, remover, descadastrar, deixe de, deixem de",
-    "ro": "dezabonare, dezabonați, opriți, oprește, încetați",
-    "ru": "стоп, отписаться, отписка, отпишите, отпиши, прекратите, прекрати, хватит",
+    "ms": "berhenti!, hentikan",
+    "nb": "avslutt!, slutt, stopp!, stans, meld meg av",
+    "nl": "afmelden!, uitschrijven!, stoppen!, schrijf me uit",
+    "pl": "wypisz!, zatrzymaj!, przestańcie, wyrejestruj",
+    "pt": "parar!, pare, parem, sair!, remover!, descadastrar!, deixe de, deixem de",
+    "ro": "dezabonare!, dezabonați, opriți!, oprește!, încetați",
+    "ru": "стоп!, отписаться!, отписка!, отпишите, отпиши, прекратите, прекрати, хватит",
     "sk": "odhlásiť, odhláste, zastaviť, prestaňte",
     "sl": "odjava, odjavi, prenehaj, prenehajte, ustavi",
     "sr": "прекини, прекините, одјави, одјава, prekini, prekinite, odjavi, odjava",
-    "sv": "avsluta, avregistrera, sluta, stopp, stoppa",
+    "sv": "avsluta!, avregistrera!, sluta, stopp!, stoppa",
     "tr": "durdur, durdurun, aboneliği, listeden",
-    "uk": "стоп, зупинити, зупиніть, відписатися, відпишіть, припиніть",
-    "vi": "dừng, ngừng, hủy đăng ký",
-    "zh": "td",
+    "uk": "стоп!, зупинити!, зупиніть, відписатися!, відпишіть, припиніть",
+    "vi": "dừng!, ngừng, hủy đăng ký",
+    "zh": "td!",
 }
 """The same, of what asks for no more messages."""
 
 REFUSALS_WITHIN = {
     "ja": (
         "いいえ, いえ, いや, 違い, ちがい, 違う, ちがう, ない, ません, しないで, やめ, 拒否, 間違い, 詐欺, "
-        "キャンセル, ノー, 停止, 解除, 止め"
+        "キャンセル, ノー, 停止!, 配信停止!, 解除!, 止め"
     ),
     "ko": (
-        "아니, 아뇨, 안 했, 안했, 안 해, 안해, 싫, 말아, 하지 마, 하지마, 잘못, 취소, 거절, 거부, 사기, 노노, 중지, "
-        "그만"
+        "아니, 아뇨, 안 했, 안했, 안 해, 안해, 싫, 말아, 하지 마, 하지마, 잘못, 취소, 거절, 거부!, 수신거부!, 사기, "
+        "노노, 중지!, 그만!"
     ),
     "th": "ไม่, มิใช่, อย่า, ผิด, ยกเลิก, ปฏิเสธ, หลอกลวง, หยุด, เลิก",
-    "zh": "不, 没, 沒, 否, 别, 別, 未, 错, 錯, 取消, 拒绝, 拒絕, 诈骗, 詐騙, 骗, 騙, 停止, 退订, 退訂, 解除",
+    "zh": "不, 没, 沒, 否, 别, 別, 未, 错, 錯, 取消!, 拒绝, 拒絕, 诈骗, 詐騙, 骗, 騙, 停止!, 退订!, 退訂!, 解除!",
 }
 """The same for scripts that part no words: wherever it stands."""
 
@@ -160,13 +161,11 @@ COURTESIES = (
 )
 """What may stand beside a keyword and counts as one word, however many it has."""
 
-STOPS = (
-    "stopp, stoppen, parar, basta, baja, darse de baja, salir, sair, remover, descadastrar, cancelar, cancela, "
-    "arrêter, arrêtez, désabonner, désinscrire, annuler, abmelden, abbestellen, beenden, disiscrivi, annulla, "
-    "cancella, afmelden, uitschrijven, avsluta, avregistrera, avslutt, afmeld, stop sms, lopeta, peruuta, zrušit, "
-    "odhlásit, wypisz, anuluj, zatrzymaj, leiratkozás, dezabonare, opriți, opreste, iptal, стоп, отписаться, "
-    "отписка, зупинити, відписатися, berhenti, dừng, hủy, διακοπή, σταμάτα, עצור, הסר, הסרה, توقف, إيقاف, قف, إلغاء, "
-    "لغو, 停止, 配信停止, 解除, 退订, 退訂, 取消, td, 수신거부, 중지, 그만, 거부"
+STOPS = ", ".join(
+    phrase.removesuffix("!")
+    for phrases in (*REFUSALS.values(), *ASKS_TO_STOP.values(), *REFUSALS_WITHIN.values())
+    for phrase in phrases.split(", ")
+    if phrase.endswith("!")
 )
 """Requests to stop beside the words that Twilio acts on by itself: the whole of a text, courtesies aside."""
 

@@ -81,26 +81,31 @@ def parse_number(text: str, field: str = "to") -> PhoneNumber:
     """
     if not _E164.fullmatch(text):
         raise MalformedRequest(field, "must be a phone number in E.164: + and 7 to 15 digits")
-    try:
-        number = phonenumbers.parse(text, None)
-    except phonenumbers.NumberParseException:
-        raise MalformedRequest(field, "must be a phone number of a known country") from None
+    number = _parsed(text)
+    if number is None:
+        raise MalformedRequest(field, "must be a phone number of a known country")
     if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
         raise MalformedRequest(field, "must be a possible phone number")
-    if phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164) != text:
+    if _spelt(number) != text:
         raise MalformedRequest(field, "must hold no national prefix and no carrier code after the country code")
     return PhoneNumber(text, country_of(number))
 
 
 def is_respelt(e164: str) -> bool:
     """Whether E.164 spells a possible number otherwise, for example without a national prefix."""
+    number = _parsed(e164)
+    return number is not None and phonenumbers.is_possible_number(number) and _spelt(number) != e164
+
+
+def _parsed(text: str) -> phonenumbers.PhoneNumber | None:
     try:
-        number = phonenumbers.parse(e164, None)
+        return phonenumbers.parse(text, None)
     except phonenumbers.NumberParseException:
-        return False
-    return phonenumbers.is_possible_number(number) and e164 != phonenumbers.format_number(
-        number, phonenumbers.PhoneNumberFormat.E164
-    )
+        return None
+
+
+def _spelt(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
 
 
 def recorded_number(e164: str) -> PhoneNumber:
