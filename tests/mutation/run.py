@@ -40,9 +40,14 @@ def prepare() -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "layers/otp_feedback/otp_feedback", FOLDER / "src/otp_feedback", ignore=ignored)
     shutil.copytree(ROOT / "tests/domain", FOLDER / "tests/domain", ignore=ignored)
-    for path in ("tests/conftest.py", "tests/tables.py", "local/__init__.py", "local/segments.py"):
-        (FOLDER / path).parent.mkdir(exist_ok=True)
-        shutil.copy(ROOT / path, FOLDER / path)
+    (FOLDER / "src/local").mkdir()
+    for path, folder in (
+        ("tests/conftest.py", "tests"),
+        ("tests/tables.py", "tests"),
+        ("local/__init__.py", "src/local"),
+        ("local/segments.py", "src/local"),
+    ):
+        shutil.copy(ROOT / path, FOLDER / folder)
     (FOLDER / "pyproject.toml").write_text(CONFIGURATION)
 
 
