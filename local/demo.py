@@ -130,10 +130,10 @@ class Demo:
 
         self._wait(f"the service knows that message {number} is {status}", known)
 
-    def expect_feedback(self, sid: str, outcome: str = "confirmed") -> None:
-        """Wait for Twilio to hold an outcome, and note it for the table."""
-        self.expected[sid] = outcome
-        self._wait(f"Twilio holds feedback {outcome} for {sid}", lambda: self.held()[sid]["feedback"] == outcome)
+    def expect_feedback(self, sid: str) -> None:
+        """Wait for Twilio to hold that a message was acted on, and note it for the table."""
+        self.expected[sid] = "confirmed"
+        self._wait(f"Twilio holds feedback confirmed for {sid}", lambda: self.held()[sid]["feedback"] == "confirmed")
 
     def expect(self, what: str, held: object) -> None:
         """Raise `Failed` unless something holds."""

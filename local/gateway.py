@@ -10,7 +10,7 @@ from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers import Request, Response
 
 from local.functions import Clock, FunctionError, Functions
-from local.gateway_events import HttpAnswer, HttpRequest, InvalidResponse, from_result, match, to_event
+from local.gateway_events import ArrivedRequest, HttpAnswer, InvalidResponse, from_result, match, to_event
 from local.servers import Listener, control_body
 from local.template import Route
 
@@ -50,7 +50,7 @@ class Gateway:
         """Close the address. Idempotent."""
         self.listener.stop()
 
-    def call(self, request: HttpRequest) -> HttpAnswer:
+    def call(self, request: ArrivedRequest) -> HttpAnswer:
         """Answer a request to the API as API Gateway does."""
         for route in self._routes:
             if route.method in (request.method, "ANY"):
@@ -59,7 +59,7 @@ class Gateway:
                     return self._run(request, route, parameters)
         return _gateway_answer(404, "Not Found")
 
-    def _run(self, request: HttpRequest, route: Route, parameters: Mapping[str, str]) -> HttpAnswer:
+    def _run(self, request: ArrivedRequest, route: Route, parameters: Mapping[str, str]) -> HttpAnswer:
         event = to_event(request, route, parameters, self._clock.now_ms())
         try:
             result = self._functions.invoke(route.function, event)
@@ -85,7 +85,7 @@ class Gateway:
         else:
             path, _, query = request.environ["REQUEST_URI"].partition("?")
             answer = self.call(
-                HttpRequest(
+                ArrivedRequest(
                     method=request.method,
                     path=path,
                     query=query,

@@ -28,7 +28,7 @@ class InvalidResponse(ValueError):
 
 
 @dataclass(frozen=True)
-class HttpRequest:
+class ArrivedRequest:
     """A request as it arrived: `path` and `query` still encoded, header names lower-case, repeated ones joined."""
 
     method: str
@@ -68,7 +68,7 @@ def match(route: Route, path: str) -> dict[str, str] | None:
     return parameters if len(wanted) == len(given) else None
 
 
-def to_event(request: HttpRequest, route: Route, parameters: Mapping[str, str], now_ms: int) -> dict[str, Any]:
+def to_event(request: ArrivedRequest, route: Route, parameters: Mapping[str, str], now_ms: int) -> dict[str, Any]:
     """The event that a function gets for a request.
 
     API Gateway decodes the path before it passes it on, and takes cookies out of the headers.
@@ -157,7 +157,7 @@ def _query_parameters(query: str) -> dict[str, str]:
     return parameters
 
 
-def _body(request: HttpRequest) -> tuple[str, bool]:
+def _body(request: ArrivedRequest) -> tuple[str, bool]:
     if not request.body:
         return "", False
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -20,8 +20,8 @@ from werkzeug.wrappers import Request, Response
 
 from local.functions import Clock
 from local.gateway import Gateway, LocalPage
-from local.gateway_events import HttpRequest
-from local.twilio_account import Message
+from local.gateway_events import ArrivedRequest
+from local.twilio_account import EmulatedMessage
 from local.twilio_emulator import TwilioEmulator
 from otp_feedback.domain.actions import Action, Way, actions_with, confirmed_by
 
@@ -130,7 +130,7 @@ class Phone:
             },
         }
 
-    def _view(self, message: Message, verification: Mapping[str, Any] | None) -> dict[str, Any]:
+    def _view(self, message: EmulatedMessage, verification: Mapping[str, Any] | None) -> dict[str, Any]:
         confirmed_by = (verification or {}).get("message")
         return {
             "sid": message.sid,
@@ -210,7 +210,7 @@ class Phone:
         content = b"" if body is None else json.dumps(body).encode()
         if body is not None:
             headers |= {"content-type": "application/json", "content-length": str(len(content))}
-        answer = self._gateway.call(HttpRequest(method, path, "", headers, content))
+        answer = self._gateway.call(ArrivedRequest(method, path, "", headers, content))
         parsed = json.loads(answer.body)
         return parsed if isinstance(parsed, dict) else {}
 

@@ -62,7 +62,7 @@ def sid(number: int) -> str:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentMessage:
     """A message that was sent.
 
     Parameters: `secret` in its text, its action's first one where none is given; `age_s`, seconds since it was sent
@@ -85,7 +85,7 @@ class Standing:
     """
 
     action: Action = Action.CODE
-    messages: tuple[Sent, ...] = (Sent(),)
+    messages: tuple[SentMessage, ...] = (SentMessage(),)
     attempts: int = 0
     confirmed: bool = False
     canceled: bool = False
@@ -95,32 +95,32 @@ class Standing:
     keyed: bool = False
 
 
-PENDING, EXPIRED = Standing(), Standing(messages=(Sent(age_s=700),))
+PENDING, EXPIRED = Standing(), Standing(messages=(SentMessage(age_s=700),))
 LOCKED, CANCELED = Standing(attempts=POLICY.limits.max_attempts), Standing(canceled=True)
 CONFIRMED = Standing(confirmed=True, attempts=1)
 LINK, CALLERS = Standing(Action.LINK), Standing(Action.CALLER)
 REPLY = Standing(Action.REPLY)
-LATE_LINK, LATE_REPLY = (replace(standing, messages=(Sent(age_s=700),)) for standing in (LINK, REPLY))
-TWO_LIVE = (Sent(CODE, 100), Sent(OTHER_CODE, 50))
-ACCEPTED = Standing(messages=(Sent(sid="foreign", delivery=Delivery.ACCEPTED),))
-UNANSWERED = Standing(messages=(Sent(sid="unknown", delivery=Delivery.CREATING),))
+LATE_LINK, LATE_REPLY = (replace(standing, messages=(SentMessage(age_s=700),)) for standing in (LINK, REPLY))
+TWO_LIVE = (SentMessage(CODE, 100), SentMessage(OTHER_CODE, 50))
+ACCEPTED = Standing(messages=(SentMessage(sid="foreign", delivery=Delivery.ACCEPTED),))
+UNANSWERED = Standing(messages=(SentMessage(sid="unknown", delivery=Delivery.CREATING),))
 
 
 def _due(secret: str, **message: Any) -> Standing:
-    return replace(CONFIRMED, messages=(Sent(secret, **message),), due_in_s=-5)
+    return replace(CONFIRMED, messages=(SentMessage(secret, **message),), due_in_s=-5)
 
 
 STAGES: Mapping[str, tuple[Standing, ...]] = {
     "start-key-conflict": (Standing(keyed=True),),
-    "start-too-soon": (Standing(messages=(Sent(age_s=2),)),),
+    "start-too-soon": (Standing(messages=(SentMessage(age_s=2),)),),
     "another-accepted": (PENDING,),
     "another-after-three-refused": (
-        Standing(messages=(Sent("111111", 300), Sent("222222", 200), Sent("333333", 100))),
+        Standing(messages=(SentMessage("111111", 300), SentMessage("222222", 200), SentMessage("333333", 100))),
     ),
     "another-after-confirmation-refused": (CONFIRMED,),
     "check-right-confirmed": (Standing(reference="order-4711"),),
     "check-second-of-two-confirmed": (Standing(messages=TWO_LIVE),),
-    "check-before-sid-confirmed": (Standing(messages=(Sent(sid="unknown", delivery=Delivery.UNKNOWN),)),),
+    "check-before-sid-confirmed": (Standing(messages=(SentMessage(sid="unknown", delivery=Delivery.UNKNOWN),)),),
     "check-of-another-unknown": (Standing(reference="order-4711"),),
     "check-wrong": (PENDING,),
     "check-wrong-with-last-attempt-locks": (Standing(attempts=POLICY.limits.max_attempts - 1),),
@@ -140,7 +140,9 @@ STAGES: Mapping[str, tuple[Standing, ...]] = {
     "tap-late-fails": (LATE_LINK,),
     "message-confirmed": (REPLY,),
     "message-by-whatsapp-confirms-what-it-answers": (
-        Standing(Action.REPLY, (Sent(sid="foreign"), Sent(age_s=5, sid="foreign")), sender=WHATSAPP_SENDER),
+        Standing(
+            Action.REPLY, (SentMessage(sid="foreign"), SentMessage(age_s=5, sid="foreign")), sender=WHATSAPP_SENDER
+        ),
     ),
     "message-stop-confirms-nothing": (REPLY,),
     "message-no-goes-on-to-bot": (REPLY,),
@@ -247,7 +249,7 @@ class Stage:
         if standing.confirmed:
             self._confirm(verification, standing.due_in_s)
 
-    def _message(self, identity: str, number: int, action: Action, sent: Sent) -> Message:
+    def _message(self, identity: str, number: int, action: Action, sent: SentMessage) -> Message:
         text = sent.secret or SECRETS.get(action)
         secret = Secret(text) if text else None
         known = sid(number) if sent.sid == "foreign" else None

@@ -23,7 +23,7 @@ NO_VALUE = object()
 """What `!Ref AWS::NoValue` gives: the property is left out."""
 
 
-class TemplateError(ValueError):
+class TemplateNotUnderstood(ValueError):
     """template.yaml uses something that the laptop stack does not understand; the message says where."""
 
 
@@ -39,11 +39,10 @@ class Route:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A function that EventBridge calls again and again, by `expression` on AWS."""
+    """A function that EventBridge calls again and again."""
 
     function: str
     name: str
-    expression: str
 
 
 @dataclass(frozen=True)
@@ -62,7 +61,7 @@ class Template:
     """The parts of a SAM template that the laptop stack runs.
 
     Parameters: `path` of template.yaml; `parameters`, values that replace the template's defaults.
-    Raises `TemplateError` for an unknown parameter, one without a value, or an intrinsic that is not understood.
+    Raises `TemplateNotUnderstood` for an unknown parameter, one without a value, or an unknown intrinsic.
     """
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:
@@ -80,7 +79,7 @@ class Template:
         self._document = document
         declared = self._document.get("Parameters", {})
         if unknown := set(parameters or {}) - set(declared):
-            raise TemplateError(f"template.yaml has no parameter {', '.join(sorted(unknown))}")
+            raise TemplateNotUnderstood(f"template.yaml has no parameter {', '.join(sorted(unknown))}")
         self.parameters: dict[str, str] = {
             name: str(value) for name, item in declared.items() if (value := item.get("Default")) is not None
         } | dict(parameters or {})
@@ -142,9 +141,7 @@ class Template:
     def schedules(self) -> list[Schedule]:
         """The functions that run by the clock."""
         return [
-            Schedule(function, name, str(self.resolve(event.get("Schedule", event.get("ScheduleExpression")))))
-            for kind in ("Schedule", "ScheduleV2")
-            for function, name, event in self._events(kind)
+            Schedule(function, name) for kind in ("Schedule", "ScheduleV2") for function, name, _ in self._events(kind)
         ]
 
     def _events(self, kind: str) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -196,7 +193,7 @@ class Template:
             return PSEUDO_PARAMETERS[name]
         if name in self._document.get("Parameters", {}):
             if name not in self.parameters:
-                raise TemplateError(f"parameter {name} has no default and was given no value")
+                raise TemplateNotUnderstood(f"parameter {name} has no default and was given no value")
             return self.parameters[name]
         return self._resource(name)
 
@@ -222,7 +219,7 @@ class Template:
             "FindInMap": lambda a: self._document["Mappings"][a[0]][self.resolve(a[1])][self.resolve(a[2])],
         }
         if name not in intrinsics:
-            raise TemplateError(f"Fn::{name} is not understood by the laptop stack")
+            raise TemplateNotUnderstood(f"Fn::{name} is not understood by the laptop stack")
         return intrinsics[name](argument)
 
     def _sub(self, argument: Any) -> str:

@@ -62,7 +62,7 @@ def not_found(path: str) -> TwilioError:
 
 
 @dataclass
-class Message:
+class EmulatedMessage:
     """One Message resource, with what the emulator remembers of how it was made; times are epoch seconds."""
 
     sid: str
@@ -166,7 +166,7 @@ def rfc2822(moment: float | None) -> str | None:
     return None if moment is None else format_datetime(datetime.fromtimestamp(moment, UTC).replace(microsecond=0))
 
 
-class Account:
+class EmulatedAccount:
     """The account's resources. Every method is safe to call from several threads.
 
     Parameters: `is_callback_host`, whether callbacks may go to a host; `now_s`, the time in epoch seconds.
@@ -176,7 +176,7 @@ class Account:
         self._is_callback_host = is_callback_host
         self._now_s = now_s
         self._lock = threading.RLock()
-        self._messages: dict[str, Message] = {}
+        self._messages: dict[str, EmulatedMessage] = {}
         self._opted_out: set[tuple[str, str]] = set()
 
     def clear(self) -> None:
@@ -185,7 +185,7 @@ class Account:
             self._messages.clear()
             self._opted_out.clear()
 
-    def create(self, parameters: Mapping[str, str]) -> Message:
+    def create(self, parameters: Mapping[str, str]) -> EmulatedMessage:
         """Accept a message. Raises `TwilioError` where Twilio would refuse it."""
         to = _recipient(parameters)
         sender, service = _sender(parameters)
@@ -197,7 +197,7 @@ class Account:
         if sender == to:
             raise TwilioError(400, 21266, "'To' and 'From' number cannot be the same")
         provide_feedback = _boolean(parameters, "ProvideFeedback")
-        message = Message(
+        message = EmulatedMessage(
             sid=new_sid("SM"),
             to=to,
             sender=sender,
@@ -217,10 +217,10 @@ class Account:
             self._messages[message.sid] = message
         return message
 
-    def receive(self, sender: str, to: str, body: str, sid: str) -> Message:
+    def receive(self, sender: str, to: str, body: str, sid: str) -> EmulatedMessage:
         """Take in an inbound message; opt-out keywords act as Twilio lets them."""
         now = self._now_s()
-        message = Message(sid, to, sender, body, "received", direction="inbound", created_at=now, sent_at=now)
+        message = EmulatedMessage(sid, to, sender, body, "received", direction="inbound", created_at=now, sent_at=now)
         word = body.strip().upper()
         with self._lock:
             self._messages.setdefault(sid, message)
@@ -235,19 +235,19 @@ class Account:
                 self._opted_out -= pairs
         return message
 
-    def get(self, sid: str) -> Message:
+    def get(self, sid: str) -> EmulatedMessage:
         """The message of a SID. Raises `TwilioError` 20404."""
         with self._lock:
             if sid not in self._messages:
                 raise not_found(f"/{API_VERSION}/Accounts/{ACCOUNT_SID}/Messages/{sid}.json")
             return self._messages[sid]
 
-    def all(self) -> list[Message]:
+    def all(self) -> list[EmulatedMessage]:
         """Every message, oldest first."""
         with self._lock:
             return list(self._messages.values())
 
-    def outbound(self) -> list[Message]:
+    def outbound(self) -> list[EmulatedMessage]:
         """The messages that were sent through the API, oldest first."""
         return [message for message in self.all() if message.direction == "outbound-api"]
 
@@ -257,7 +257,7 @@ class Account:
             self.get(sid)
             del self._messages[sid]
 
-    def update(self, sid: str, parameters: Mapping[str, str]) -> Message:
+    def update(self, sid: str, parameters: Mapping[str, str]) -> EmulatedMessage:
         """Redact a message (`Body=`), or cancel one that is still scheduled."""
         with self._lock:
             message = self.get(sid)
@@ -272,7 +272,7 @@ class Account:
             message.updated_at = self._now_s()
             return message
 
-    def confirm(self, sid: str, outcome: str | None) -> Message:
+    def confirm(self, sid: str, outcome: str | None) -> EmulatedMessage:
         """Post Message Feedback.
 
         What Twilio answers for a message that was sent without `ProvideFeedback` is not documented; here it is 404.
@@ -287,7 +287,7 @@ class Account:
                 message.outcome, message.outcome_at = outcome, self._now_s()
             return message
 
-    def advance(self, sid: str, status: str, error_code: int | None = None) -> Message | None:
+    def advance(self, sid: str, status: str, error_code: int | None = None) -> EmulatedMessage | None:
         """Move a message's status forward, never back; None if the message is gone."""
         with self._lock:
             message = self._messages.get(sid)
@@ -396,7 +396,7 @@ def _integer(parameters: Mapping[str, str], name: str, default: int, low: int, h
     return int(value)
 
 
-def _matches(message: Message, parameters: Mapping[str, str]) -> bool:
+def _matches(message: EmulatedMessage, parameters: Mapping[str, str]) -> bool:
     day = datetime.fromtimestamp(message.sent_at or message.created_at, UTC).date().isoformat()
     tests: Iterable[tuple[str, Callable[[str], bool]]] = (
         ("To", lambda value: message.to == value),

@@ -19,7 +19,7 @@ from flask import Response
 
 from local.aws import ACCOUNT_SID, AUTH_TOKEN
 from local.servers import Listener, Observer, hold, observed
-from local.twilio_account import API_VERSION, UNDELIVERABLE, Account, Message, TwilioError, new_sid
+from local.twilio_account import API_VERSION, UNDELIVERABLE, EmulatedAccount, EmulatedMessage, TwilioError, new_sid
 from local.twilio_routes import Kind, Operation, application, error_answer, general_error, operation_of
 from local.webhooks import Answer, Timers, Webhooks, is_local_host
 
@@ -94,7 +94,7 @@ class TwilioEmulator:
     ) -> None:
         self.listener = listener or Listener()
         self.gateway_url = gateway_url
-        self.account = Account(partial(is_local_host, own=self.listener.bind), now_s)
+        self.account = EmulatedAccount(partial(is_local_host, own=self.listener.bind), now_s)
         self._delays = delays or Delays()
         self._credentials = {ACCOUNT_SID: AUTH_TOKEN, **(API_KEYS if api_keys is None else api_keys)}
         self._faults = _Faults()
@@ -222,7 +222,7 @@ class TwilioEmulator:
         self._requests.append(entry)
         return entry
 
-    def send_off(self, message: Message) -> None:
+    def send_off(self, message: EmulatedMessage) -> None:
         """Let a message take its way: to the network, and to the phone unless it is one that cannot be reached."""
         if message.messaging_service_sid is not None:
             self._timers.after(self._delays.queued, partial(self._progress, message.sid, "queued"))
@@ -240,7 +240,7 @@ class TwilioEmulator:
         if message is not None and message.status != "canceled":
             self._call_back(message, status, error_code)
 
-    def _call_back(self, message: Message, status: str, error_code: int | None) -> Answer | None:
+    def _call_back(self, message: EmulatedMessage, status: str, error_code: int | None) -> Answer | None:
         if message.status_callback is None:
             return None
         parameters = {

@@ -9,7 +9,7 @@ from typing import Any
 
 from operations import aws, destroy
 from operations.aws import explained
-from operations.checkup import Clients, Patient, checkup
+from operations.checkup import CheckupClients, Patient, checkup
 from operations.connect import Wishes, connect
 from operations.doctor import diagnose
 from operations.erase import erase
@@ -54,7 +54,7 @@ def _doctor(options: argparse.Namespace, terminal: Terminal, _environ: Environ) 
     with explained():
         session = aws.session()
         credentials = session.get_credentials()
-    clients = Clients(
+    clients = CheckupClients(
         sts=_client("sts"),
         cloudformation=_client("cloudformation"),
         functions=_client("lambda"),

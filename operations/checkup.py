@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Clients:
+class CheckupClients:
     """AWS's services; `sts` and `functions` (Lambda) are low-level clients, too."""
 
     sts: Any
@@ -55,7 +55,7 @@ class Patient:
     now_ms: Callable[[], int]
 
 
-def checkup(clients: Clients, patient: Patient) -> list[Checks]:
+def checkup(clients: CheckupClients, patient: Patient) -> list[Checks]:
     """The checks of a stack."""
     stack = patient.stack
 
@@ -114,7 +114,7 @@ def login_of(stack: DeployedStack, stored: StoredSecret) -> Login:
     )
 
 
-def _login_if_any(clients: Clients, stack: DeployedStack) -> Login | None:
+def _login_if_any(clients: CheckupClients, stack: DeployedStack) -> Login | None:
     try:
         return login_of(stack, read_secret(clients.secrets, stack.secret_arn))
     except OperationError:

@@ -25,7 +25,7 @@ from local.stage import (
     STAGES,
     SUCCESS_URL,
     TWO_LIVE,
-    Sent,
+    SentMessage,
     Standing,
 )
 from local.webhooks import signature
@@ -255,7 +255,7 @@ FURTHER: Mapping[str, Further] = {
     "direct start too soon": Further(
         "direct-accepted",
         replace(refused(429, "too-many-messages"), status=None),
-        (Standing(messages=(Sent(age_s=2),)),),
+        (Standing(messages=(SentMessage(age_s=2),)),),
     ),
     "another of no known one": Further("another-accepted", UNKNOWN, ()),
     "another of a canceled one": Further("another-accepted", refused(409, "canceled"), (CANCELED,)),

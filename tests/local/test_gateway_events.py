@@ -8,8 +8,8 @@ import pytest
 
 from local.gateway_events import (
     DEFAULT_CALLER,
+    ArrivedRequest,
     HttpAnswer,
-    HttpRequest,
     InvalidResponse,
     from_result,
     match,
@@ -27,12 +27,12 @@ def event(
     path: str = "/confirm",
     authorisation: Authorisation = "none",
 ) -> dict[str, Any]:
-    request = HttpRequest("POST", path, query, {"host": "127.0.0.1:8080", **(headers or {})}, body)
+    request = ArrivedRequest("POST", path, query, {"host": "127.0.0.1:8080", **(headers or {})}, body)
     return to_event(request, Route("POST", "/confirm", "confirm_action", authorisation), {}, NOW)
 
 
 def test_the_whole_event():
-    request = HttpRequest(
+    request = ArrivedRequest(
         "POST",
         "/verifications/a%20b/check",
         "a=1&a=2&b=&c=%C3%A9+x",

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from local.stack import LAPTOP
-from local.template import NO_VALUE, Template, TemplateError
+from local.template import NO_VALUE, Template, TemplateNotUnderstood
 
 ROOT = Path(__file__).parents[2]
 
@@ -68,12 +68,12 @@ def test_the_schedules(deployed: Template):
 
 
 def test_an_unknown_parameter_is_refused():
-    with pytest.raises(TemplateError, match="no parameter Nonsense"):
+    with pytest.raises(TemplateNotUnderstood, match="no parameter Nonsense"):
         Template(ROOT / "template.yaml", {"Nonsense": "1"})
 
 
 def test_a_parameter_without_a_value_is_named():
-    with pytest.raises(TemplateError, match=r"AppName|Sender|Countries"):
+    with pytest.raises(TemplateNotUnderstood, match=r"AppName|Sender|Countries"):
         Template(ROOT / "template.yaml").functions({})
 
 
@@ -120,7 +120,7 @@ def test_intrinsics(small: Template, value: Any, expected: Any):
 
 
 def test_an_intrinsic_that_is_not_understood_is_named(small: Template):
-    with pytest.raises(TemplateError, match="Fn::Cidr"):
+    with pytest.raises(TemplateNotUnderstood, match="Fn::Cidr"):
         small.resolve({"Fn::Cidr": ["10.0.0.0/16", 1, 8]})
 
 

@@ -86,9 +86,9 @@ class RequestJournal:
     def line(self, event: str, **facts: str | int | None) -> None:
         self._logger.info(event, extra=_known(facts))
 
-    def count(self, metric: str, value: int = 1) -> None:
+    def count(self, metric: str) -> None:
         with self._lock:
-            self._counts[metric] += value
+            self._counts[metric] += 1
 
     def gauge(self, metric: str, value: int) -> None:
         with self._lock:

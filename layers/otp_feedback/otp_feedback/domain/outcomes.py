@@ -79,7 +79,7 @@ class Outcomes:
                 self._more += NOT_FOUND
             return suspends(added(self._known, self._more))
 
-    def add_up(self, now: int, *, at_least: int = 1) -> bool:
+    def add_up(self, now: int, *, at_least: int) -> bool:
         """Add what was counted here to all processes' outcomes, if it is enough; False if the write must wait."""
         with self._lock:
             self._known = None

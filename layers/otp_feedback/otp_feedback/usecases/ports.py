@@ -355,8 +355,8 @@ class Journal(Protocol):
     def line(self, event: str, **facts: str | int | None) -> None:
         """Write a separate line, for one of many things that a request does."""
 
-    def count(self, metric: str, value: int = 1) -> None:
-        """Add to one of the documented metrics."""
+    def count(self, metric: str) -> None:
+        """Add one to one of the documented metrics."""
 
     def gauge(self, metric: str, value: int) -> None:
         """Raise one of the documented metrics to a value in seconds, if it is higher."""
