@@ -57,7 +57,7 @@ def test_others_404s_and_ones_own_decide_together():
     assert outcomes.note_not_found(NOW, again=False)
     assert outcomes.note_not_found(NOW, again=False)
     assert everybodys.reads == 1
-    assert outcomes.add_up(NOW)
+    assert outcomes.add_up(NOW, at_least=1)
     assert everybodys.held == NOT_FOUND * (MOST_NOT_FOUND + 2)
 
 
@@ -65,7 +65,7 @@ def test_while_404s_stay_due_those_that_come_back_do_not_count():
     everybodys = Everybodys(NOT_FOUND * (MOST_NOT_FOUND + 1))
     outcomes = Outcomes(everybodys.read, everybodys.add)
     assert outcomes.note_not_found(NOW, again=True)
-    assert outcomes.add_up(NOW)
+    assert outcomes.add_up(NOW, at_least=1)
     assert everybodys.held == NOT_FOUND * (MOST_NOT_FOUND + 1)
 
 
@@ -73,7 +73,7 @@ def test_a_404_that_comes_back_counts_where_it_is_given_up():
     everybodys = Everybodys()
     outcomes = Outcomes(everybodys.read, everybodys.add)
     assert not outcomes.note_not_found(NOW, again=True)
-    assert outcomes.add_up(NOW)
+    assert outcomes.add_up(NOW, at_least=1)
     assert everybodys.held == NOT_FOUND
 
 
@@ -84,9 +84,9 @@ def test_few_are_added_later_and_what_could_not_be_added_the_next_time():
     assert outcomes.add_up(NOW, at_least=2)
     assert everybodys.held == NOT_FOUND
     everybodys.fails = True
-    assert not outcomes.add_up(NOW)
+    assert not outcomes.add_up(NOW, at_least=1)
     everybodys.fails = False
     outcomes.note()
     assert outcomes.add_up(NOW, at_least=2)
-    assert outcomes.add_up(NOW)
+    assert outcomes.add_up(NOW, at_least=1)
     assert everybodys.held == NOT_FOUND + OTHER * 2
