@@ -40,7 +40,14 @@ def prepare() -> None:
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "layers/otp_feedback/otp_feedback", FOLDER / "src/otp_feedback", ignore=ignored)
     shutil.copytree(ROOT / "tests/domain", FOLDER / "tests/domain", ignore=ignored)
-    shutil.copy(ROOT / "tests/conftest.py", FOLDER / "tests")
+    (FOLDER / "src/local").mkdir()
+    for path, folder in (
+        ("tests/conftest.py", "tests"),
+        ("tests/tables.py", "tests"),
+        ("local/__init__.py", "src/local"),
+        ("local/segments.py", "src/local"),
+    ):
+        shutil.copy(ROOT / path, FOLDER / folder)
     (FOLDER / "pyproject.toml").write_text(CONFIGURATION)
 
 

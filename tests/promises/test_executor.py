@@ -297,7 +297,6 @@ CALLS: dict[str, st.SearchStrategy[tuple[dict[str, Any] | None, list[Any]]]] = {
     "advance_message": _on_record(
         numbered,
         st.sampled_from(Delivery),
-        times,
         st.none() | sids,
         st.none() | st.just(30003),
         st.none() | st.just("+1"),
