@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+LOG_RETENTION_DAYS = 30
+"""What a stack keeps logs for where it has no parameter for it; the template's own default."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holdings:
@@ -143,7 +146,7 @@ def _delete(table: DynamoDBErasure, stack: DeployedStack, found: Holdings, termi
 
 
 def _tell_what_remains(stack: DeployedStack, sids: tuple[str, ...], terminal: Terminal) -> None:
-    days = stack.whole("LogRetentionDays", 30)
+    days = stack.whole("LogRetentionDays", LOG_RETENTION_DAYS)
     terminal.say()
     terminal.say("What remains elsewhere, and for how long:")
     terminal.say("  the table's backups     35 days (point-in-time recovery); erase again after restoring one")

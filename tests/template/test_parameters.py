@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from operations.erase import LOG_RETENTION_DAYS
 from otp_feedback.adapters.settings import Settings
 from otp_feedback.domain.errors import ConfigurationError
 from otp_feedback.domain.identifiers import E164, MESSAGING_SERVICE_SID
@@ -129,7 +130,9 @@ NUMBERS = {
 
 def test_the_defaults_are_the_codes_own():
     """But for the cap: the code has none where nobody chose one."""
-    assert {name: source()["Parameters"][name]["Default"] for name in RANGES.keys() - {"HourlyCap"}} == NUMBERS
+    parameters = source()["Parameters"]
+    assert {name: parameters[name]["Default"] for name in RANGES.keys() - {"HourlyCap"}} == NUMBERS
+    assert parameters["LogRetentionDays"]["Default"] == LOG_RETENTION_DAYS
 
 
 def test_a_sender_has_the_forms_that_the_code_knows():

@@ -16,7 +16,7 @@ from otp_feedback.adapters.aws.items import (
 from otp_feedback.adapters.aws.table import ConditionFailed, OnTable
 from otp_feedback.domain.outcomes import added, suspends
 from otp_feedback.domain.recipient import DAY_MS
-from otp_feedback.domain.verification import Feedback
+from otp_feedback.domain.verification import MESSAGE_NUMBERS, Feedback
 from otp_feedback.usecases.ports import DueReport
 
 TAKE_OUT = "#ttl = :ttl REMOVE #feedback_shard, #feedback_due_at, #feedback_failures, #feedback_since"
@@ -72,7 +72,7 @@ class DynamoDBOutbox(OnTable):
         )
 
     def leave_outbox(self, verification_id: str, ttl: int) -> None:
-        condition = " AND ".join(not_due(n) for n in (1, 2, 3))
+        condition = " AND ".join(not_due(n) for n in MESSAGE_NUMBERS)
         self._table.update_if_possible(
             verification_key(verification_id),
             f"SET {TAKE_OUT}",

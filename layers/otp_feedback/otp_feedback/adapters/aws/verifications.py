@@ -38,7 +38,7 @@ from otp_feedback.adapters.aws.outbox import TAKE_OUT, not_due
 from otp_feedback.adapters.aws.table import ConditionFailed, OnTable, own_or_refused
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
-from otp_feedback.domain.verification import Feedback, Message, State, Verification
+from otp_feedback.domain.verification import MESSAGE_NUMBERS, Feedback, Message, State, Verification
 from otp_feedback.usecases.ports import Confirming, Expectation, Refused
 
 SETTLING_TRIES = 5
@@ -136,7 +136,7 @@ class DynamoDBVerifications(OnTable):
         self, verification_id: str, actions: frozenset[Action], expect: Expectation, request_token: str
     ) -> Verification | Refused[Verification]:
         allowed, values = _actions_in(actions)
-        some_secret = " OR ".join(f"attribute_exists(#messages.#{number}.#digest)" for number in (1, 2, 3))
+        some_secret = " OR ".join(f"attribute_exists(#messages.#{number}.#digest)" for number in MESSAGE_NUMBERS)
         once = "(attribute_not_exists(#reserved_by) OR #reserved_by <> :request)"
         conditions = [allowed, "#state = :pending", "#attempts < #max_attempts", once, f"({some_secret})"]
         values |= {":one": 1, ":request": request_token, ":pending": State.PENDING.value}
@@ -168,7 +168,7 @@ class DynamoDBVerifications(OnTable):
             values[":rejected"] = int(Delivery.REJECTED)
         number = confirming.message or confirming.only
         if confirming.message is None:
-            conditions += [_never_sent(other) for other in (1, 2, 3) if other != number]
+            conditions += [_never_sent(other) for other in MESSAGE_NUMBERS if other != number]
             values[":rejected"] = int(Delivery.REJECTED)
         values |= {
             ":pending": State.PENDING.value,
@@ -225,7 +225,7 @@ class DynamoDBVerifications(OnTable):
         )
 
     def settle_feedback(self, verification: Verification, number: int, outcome: Feedback, ttl: int) -> None:
-        others = [n for n in (1, 2, 3) if n != number]
+        others = [n for n in MESSAGE_NUMBERS if n != number]
         forms = [self._take_out_form(others, ttl), self._keep_form(others)]
         if any(verification.messages[n].feedback is Feedback.DUE for n in others if n in verification.messages):
             forms.reverse()
