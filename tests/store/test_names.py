@@ -9,7 +9,7 @@ from typing import Any, override
 
 import pytest
 
-from otp_feedback.adapters.aws.items import KINDS, SHORT, attribute
+from otp_feedback.adapters.aws.items import KINDS, MESSAGE, SHORT, attribute, read_verification, verification_item
 from otp_feedback.domain.actions import Action
 from otp_feedback.domain.delivery import Delivery
 from otp_feedback.domain.keys import Mac
@@ -18,7 +18,7 @@ from otp_feedback.domain.verification import Message, Proof, Verification
 from otp_feedback.usecases.ports import Confirming, DueReport, Expectation
 from tests.promises.executor import Executor
 from tests.service import DynamoDBStore
-from tests.store.records_data import NOW, TTL, new_recipient
+from tests.store.records_data import NOW, TTL, a_sent_verification, new_recipient
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "layers/otp_feedback/otp_feedback"
@@ -170,6 +170,16 @@ def test_items_are_stored_under_the_names_that_they_always_had():
         "1": "c d e f i k m o r s x",
         "2": "c d f w x",
     }
+
+
+def test_a_record_with_the_moment_of_a_delivery_is_read_as_one_without():
+    """Earlier versions stored it as `t`, which no other attribute of a message may be called."""
+    record = a_sent_verification(1, 2)
+    item = verification_item(record, TTL, "token")
+    for message in item["ms"]["M"].values():
+        message["M"]["t"] = {"N": str(NOW)}
+    assert read_verification(item) == record
+    assert "t" not in MESSAGE.values()
 
 
 def test_the_longest_expression_stays_under_4_kb():
