@@ -27,7 +27,12 @@ class Failed(Exception):
 class Demo:
     """A caller of the API and its users' phones, and the notes on what should come of it.
 
-    Parameters: `api` and `twilio`, the addresses; `say`, where each line goes.
+    Parameters
+    ----------
+    api, twilio
+        The addresses.
+    say
+        Where each line goes.
     """
 
     def __init__(self, api: str, twilio: str, say: Callable[[str], None]) -> None:

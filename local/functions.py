@@ -55,7 +55,12 @@ class _Instance:
 class Functions:
     """The deployed functions.
 
-    Parameters: `clock`, which the handlers see; `log`, where the functions' stdout and stderr go.
+    Parameters
+    ----------
+    clock
+        What the handlers see.
+    log
+        Where the functions' stdout and stderr go.
     """
 
     def __init__(self, clock: Clock, log: IO[Any]) -> None:
@@ -84,7 +89,10 @@ class Functions:
     def deploy(self, functions: Mapping[str, Function]) -> None:
         """Set the functions, and warm one instance of each.
 
-        Raises `FunctionError` if one of them cannot be loaded.
+        Raises
+        ------
+        FunctionError
+            One of them cannot be loaded.
         """
         self._functions = functions
         self._idle = {name: [] for name in functions}
@@ -105,7 +113,13 @@ class Functions:
         return self._stopped
 
     def invoke(self, name: str, event: Any) -> Any:
-        """Call a function with an event, wait for its result. Raises `FunctionError`."""
+        """Call a function with an event, wait for its result.
+
+        Raises
+        ------
+        FunctionError
+            It raised an error, ran into its timeout or died.
+        """
         instance = self._take(name)
         try:
             answer = self._exchange(self._functions[name], instance, event)

@@ -26,8 +26,12 @@ type LocalPage = Callable[[Request], Response]
 class Gateway:
     """An HTTP API at one address.
 
-    Parameters: `routes` and the `functions` that answer them; `clock`, which `POST /_local/clock` moves on; `pages`,
-    what is served beside the API, by method and path.
+    Parameters
+    ----------
+    routes, functions
+        The routes, and the functions that answer them.
+    clock
+        What `POST /_local/clock` moves on.
     """
 
     def __init__(self, listener: Listener, routes: Sequence[Route], functions: Functions, clock: Clock) -> None:

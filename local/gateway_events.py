@@ -123,7 +123,10 @@ def to_event(request: ArrivedRequest, route: Route, parameters: Mapping[str, str
 def from_result(result: Any, *, head: bool = False) -> HttpAnswer:
     """The HTTP answer that API Gateway makes of a function's result.
 
-    Raises `InvalidResponse` where API Gateway would answer 500.
+    Raises
+    ------
+    InvalidResponse
+        API Gateway would answer 500.
     """
     if not isinstance(result, dict) or "statusCode" not in result:
         body = b"" if result is None else json.dumps(result).encode()

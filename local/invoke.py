@@ -20,7 +20,13 @@ NEVER = Delays(queued=3600, sent=3600, delivered=3600)
 
 
 def check_function(name: str) -> None:
-    """Raise `ValueError` where the template has no such function."""
+    """Make sure that the template has a function.
+
+    Raises
+    ------
+    ValueError
+        It has none of that name.
+    """
     placeholders = {"PublicBaseUrl": "", "TwilioBaseUrl": ""}
     functions = Template(ROOT / "template.yaml", LAPTOP | placeholders).functions({})
     known = [function.logical_id for function in functions.values()]
@@ -29,7 +35,13 @@ def check_function(name: str) -> None:
 
 
 def event_path(name: str) -> Path:
-    """The file with the event. Raises `ValueError` where there is none."""
+    """The file with the event.
+
+    Raises
+    ------
+    ValueError
+        There is none.
+    """
     path = (ROOT / name).resolve()
     if not name or not path.is_file():
         listed = "events/README.md lists the events"
@@ -38,7 +50,13 @@ def event_path(name: str) -> Path:
 
 
 def build(environ: Mapping[str, str]) -> None:
-    """Build the functions and layers, which are the same for both processors. Raises `sam.BuildFailed`."""
+    """Build the functions and layers, which are the same for both processors.
+
+    Raises
+    ------
+    sam.BuildFailed
+        With what SAM CLI says.
+    """
     command = [str(sam.SAM), "build"]
     given = sam.environment(environ)
     built = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, check=False)  # noqa: S603
@@ -50,7 +68,10 @@ def build(environ: Mapping[str, str]) -> None:
 def laptop(bind: str | None) -> Iterator[tuple[Laptop, dict[str, str]]]:
     """The stack of `make dev`, or one for the block: where a stage is set, and what a container must be told.
 
-    Raises `ValueError` where no container reaches `bind`.
+    Raises
+    ------
+    ValueError
+        No container reaches `bind`.
     """
     left = sam.left_by_dev(sam.VARIABLES)
     if left is not None:
@@ -79,8 +100,16 @@ def prepare(place: Laptop, path: Path) -> dict[str, str]:
 def invoke(function: str, event: str, options: Sequence[str], environ: Mapping[str, str]) -> int:
     """Build, invoke a function with an event, and have SAM CLI print its answer; SAM CLI's exit status.
 
-    Parameters: `function`, its logical id; `event`, a file, for which the stage is set where it is one of events/;
-    `options`, further ones for `sam local invoke`; `environ`, in which `OTP_…` variables replace the template's values.
+    Parameters
+    ----------
+    function
+        Its logical id.
+    event
+        A file; the stage is set for it where it is one of events/.
+    options
+        Further ones for `sam local invoke`.
+    environ
+        `OTP_…` variables in it replace the template's values.
     """
     check_function(function)
     path = event_path(event)

@@ -65,8 +65,16 @@ class _Known:
 class Phone:
     """The page's routes.
 
-    Parameters: `gateway`, whose API the application's side calls as any caller would; `twilio`, which holds the
-    messages; `clock`, which a button moves on; `sender`, whom a phone without messages replies to.
+    Parameters
+    ----------
+    gateway
+        The application's side calls its API as any caller would.
+    twilio
+        Holds the messages.
+    clock
+        What a button moves on.
+    sender
+        Whom a phone without messages replies to.
     """
 
     def __init__(self, gateway: Gateway, twilio: TwilioEmulator, clock: Clock, sender: str) -> None:

@@ -58,7 +58,13 @@ class Schedules:
             thread.join(STOP_TIMEOUT_S)
 
     def run_once(self) -> None:
-        """Run each once, now, and wait for it. Raises `FunctionError`."""
+        """Run each once, now, and wait for it.
+
+        Raises
+        ------
+        FunctionError
+            One of them failed.
+        """
         for schedule in self._schedules:
             self._functions.invoke(schedule.function, schedule_event(schedule, self._clock))
 

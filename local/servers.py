@@ -80,8 +80,19 @@ class Listener:
 
     It is bound when made, so that the others can be told its URL, and answers from `serve` on.
 
-    Parameters: `bind`, the address to listen at; `port`, 0 for any free one; `variable`, the environment variable
-    that chooses the port, for the message of `AddressTaken`.
+    Parameters
+    ----------
+    bind
+        The address to listen at.
+    port
+        0 for any free one.
+    variable
+        The environment variable that chooses the port, for the message of `AddressTaken`.
+
+    Raises
+    ------
+    AddressTaken
+        It cannot listen there.
     """
 
     def __init__(self, bind: str = "127.0.0.1", port: int = 0, variable: str = "") -> None:
@@ -182,8 +193,12 @@ def _forbidden(header: str, environ: WSGIEnvironment, start_response: StartRespo
 def control_body(request: Request) -> dict[str, Any]:
     """The JSON object of a control request.
 
-    Raises `UnsupportedMediaType` for another content type (a form that a foreign page may post is no control
-    request) and `BadRequest` for anything but an object.
+    Raises
+    ------
+    UnsupportedMediaType
+        It has another content type; a form that a foreign page may post is no control request.
+    BadRequest
+        It is no object.
     """
     if request.mimetype != "application/json":
         raise UnsupportedMediaType("control requests are application/json")

@@ -48,7 +48,13 @@ class Ports:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """The fixed ports, or those that the environment names. Raises ValueError naming the variable."""
+        """The fixed ports, or those that the environment names.
+
+        Raises
+        ------
+        ValueError
+            A variable holds no port; names it.
+        """
         chosen = []
         for name, default in PORTS.items():
             value = environ.get(name) or str(default)
@@ -61,10 +67,24 @@ class Ports:
 class Stack:
     """API, Twilio emulator and AWS services, each at a loopback address, and the functions of template.yaml.
 
-    Use it as a context manager. Parameters: `ports` and `bind`, where it listens; `settings`, values for the functions'
-    variables (`{"OTP_MAX_ATTEMPTS": "3"}`) in place of the template's; `parameters`, values for the template's
-    parameters; `delays` of the status callbacks; `period_s` between runs of the schedules, None for never;
-    `log`, where the functions write (default: a file that `logs` reads and that goes with the stack).
+    Use it as a context manager.
+
+    Parameters
+    ----------
+    ports, bind
+        Where it listens.
+    settings
+        Values for the functions' variables (`{"OTP_MAX_ATTEMPTS": "3"}`) in place of the template's.
+    parameters
+        Values for the template's parameters.
+    delays
+        Those of the status callbacks.
+    period_s
+        Seconds between runs of the schedules; None for never.
+    template
+        The file whose functions, tables and routes it has.
+    log
+        Where the functions write; None for a file that `logs` reads and that goes with the stack.
     """
 
     def __init__(
@@ -142,11 +162,23 @@ class Stack:
         self.clock.advance(seconds)
 
     def invoke(self, function: str, event: Any) -> Any:
-        """Call a function directly (`start_directly`), as Step Functions would. Raises `FunctionError`."""
+        """Call a function directly (`start_directly`), as Step Functions would.
+
+        Raises
+        ------
+        FunctionError
+            As Lambda would report it.
+        """
         return self.functions.invoke(function, event)
 
     def run_schedules(self) -> None:
-        """Run each scheduled function once, now, and wait for it. Raises `FunctionError`."""
+        """Run each scheduled function once, now, and wait for it.
+
+        Raises
+        ------
+        FunctionError
+            One of them failed.
+        """
         self.schedules.run_once()
 
     def logs(self) -> str:
@@ -169,9 +201,19 @@ class Stack:
     def killing(self, function: str, when: Literal["before", "after"], call: str | int) -> Iterator[Callable[[], bool]]:
         """Kill a function's process once, at one of its outward calls.
 
-        Parameters: `when`, whether the call still acts (`after`) or not; `call`, its name (`twilio:create_message`) or
-        its number from 1. No other function may be at work meanwhile: use a stack with `period_s=None`.
-        Yields a function that tells whether it happened.
+        No other function may be at work meanwhile: use a stack with `period_s=None`.
+
+        Parameters
+        ----------
+        when
+            `after` where the call still acts, `before` where it does not.
+        call
+            Its name (`twilio:create_message`) or its number from 1.
+
+        Yields
+        ------
+        Callable[[], bool]
+            Tells whether it happened.
         """
         lock = threading.Lock()
         seen, done = 0, False

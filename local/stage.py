@@ -65,9 +65,15 @@ def sid(number: int) -> str:
 class SentMessage:
     """A message that was sent.
 
-    Parameters: `secret` in its text, its action's first one where none is given; `age_s`, seconds since it was sent
-    (from 600 on it has expired); `sid`, whether the emulator holds the message and we know its SID (`held`), it does
-    though we do not (`lost`), we know one that it does not hold (`foreign`), or neither (`unknown`).
+    Parameters
+    ----------
+    secret
+        What its text holds; None for its action's own.
+    age_s
+        Seconds since it was sent; from 600 on it has expired.
+    sid
+        `held`: the emulator holds the message, and we know its SID; `lost`: it does, and we do not; `foreign`: we know
+        one that it does not hold; `unknown`: neither.
     """
 
     secret: str | None = None
@@ -80,8 +86,16 @@ class SentMessage:
 class Standing:
     """A verification that stands there.
 
-    Parameters: `attempts` taken; `confirmed`, by its first message; `due_in_s`, seconds until that is to be reported,
-    None where it is; `keyed`, whether `CALLER` has started it with `KEY`, and another body.
+    Parameters
+    ----------
+    attempts
+        How many are taken.
+    confirmed
+        Whether its first message confirmed it.
+    due_in_s
+        Seconds until that is to be reported; None where it is.
+    keyed
+        Whether `CALLER` has started it with `KEY`, and another body.
     """
 
     action: Action = Action.CODE

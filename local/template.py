@@ -60,8 +60,17 @@ class Function:
 class Template:
     """The parts of a SAM template that the laptop stack runs.
 
-    Parameters: `path` of template.yaml; `parameters`, values that replace the template's defaults.
-    Raises `TemplateNotUnderstood` for an unknown parameter, one without a value, or an unknown intrinsic.
+    Parameters
+    ----------
+    path
+        template.yaml.
+    parameters
+        Values that replace the template's defaults.
+
+    Raises
+    ------
+    TemplateNotUnderstood
+        A parameter is unknown or, where it is needed, without a value; an intrinsic is unknown.
     """
 
     def __init__(self, path: Path, parameters: Mapping[str, str] | None = None) -> None:

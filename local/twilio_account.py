@@ -47,8 +47,14 @@ _SERVICE = re.compile(MESSAGING_SERVICE_SID, re.ASCII)
 class TwilioError(Exception):
     """A request that Twilio refuses.
 
-    Parameters: `status`, the HTTP status; `code`, Twilio's error code; `message`, its text.
-    Source: https://www.twilio.com/docs/api/errors
+    Parameters
+    ----------
+    status
+        The HTTP status.
+    code
+        Twilio's error code (https://www.twilio.com/docs/api/errors).
+    message
+        Its text.
     """
 
     def __init__(self, status: int, code: int, message: str) -> None:
@@ -169,7 +175,12 @@ def rfc2822(moment: float | None) -> str | None:
 class EmulatedAccount:
     """The account's resources. Every method is safe to call from several threads.
 
-    Parameters: `is_callback_host`, whether callbacks may go to a host; `now_s`, the time in epoch seconds.
+    Parameters
+    ----------
+    is_callback_host
+        Whether callbacks may go to a host.
+    now_s
+        Tells epoch seconds.
     """
 
     def __init__(self, is_callback_host: Callable[[str], bool], now_s: Callable[[], float] = time.time) -> None:
@@ -186,7 +197,13 @@ class EmulatedAccount:
             self._opted_out.clear()
 
     def create(self, parameters: Mapping[str, str]) -> EmulatedMessage:
-        """Accept a message. Raises `TwilioError` where Twilio would refuse it."""
+        """Accept a message.
+
+        Raises
+        ------
+        TwilioError
+            Twilio would refuse it.
+        """
         to = _recipient(parameters)
         sender, service = _sender(parameters)
         body = parameters.get("Body", "")
@@ -236,7 +253,13 @@ class EmulatedAccount:
         return message
 
     def get(self, sid: str) -> EmulatedMessage:
-        """The message of a SID. Raises `TwilioError` 20404."""
+        """The message of a SID.
+
+        Raises
+        ------
+        TwilioError
+            20404: there is none.
+        """
         with self._lock:
             if sid not in self._messages:
                 raise not_found(f"/{API_VERSION}/Accounts/{ACCOUNT_SID}/Messages/{sid}.json")

@@ -21,7 +21,7 @@ from local.aws import ACCOUNT_SID, AUTH_TOKEN
 from local.servers import Listener, Observer, hold, observed
 from local.twilio_account import API_VERSION, UNDELIVERABLE, EmulatedAccount, EmulatedMessage, TwilioError, new_sid
 from local.twilio_routes import Kind, Operation, application, error_answer, general_error, operation_of
-from local.webhooks import Answer, Timers, Webhooks, is_local_host
+from local.webhooks import Timers, WebhookAnswer, Webhooks, is_local_host
 
 API_KEYS = {"SK" + "0" * 32: "laptop-api-key-secret"}
 HOLD_S = 60.0
@@ -78,9 +78,18 @@ class _Faults:
 class TwilioEmulator:
     """The emulator at one address.
 
-    Parameters: `gateway_url`, whose `/twilio/message` and `/twilio/call` get what comes in; `delays` of the status
-    callbacks; `api_keys`, secrets by key SID that are accepted beside the auth token; `observers` of REST calls;
-    `now_s`, the time that its dates tell, in epoch seconds.
+    Parameters
+    ----------
+    gateway_url
+        Its `/twilio/message` and `/twilio/call` get what comes in.
+    delays
+        Those of the status callbacks.
+    api_keys
+        Secrets by key SID that are accepted beside the auth token.
+    observers
+        Told of each REST call.
+    now_s
+        Tells the time of its dates in epoch seconds.
     """
 
     def __init__(
@@ -133,10 +142,18 @@ class TwilioEmulator:
         """
         self._faults.set(operation, Fault(kind, times, status, acts))
 
-    def deliver(self, sid: str, status: str, error_code: int | None = None) -> Answer | None:
+    def deliver(self, sid: str, status: str, error_code: int | None = None) -> WebhookAnswer | None:
         """Give a message a status and post its callback now; what would have come by itself no longer does.
 
-        Returns how the callback ended, None for a message without one. Raises `TwilioError` 20404.
+        Returns
+        -------
+        WebhookAnswer | None
+            How the callback ended; None for a message without one.
+
+        Raises
+        ------
+        TwilioError
+            20404: there is no such message.
         """
         self.account.get(sid)
         self._taken_over.add(sid)
@@ -145,7 +162,7 @@ class TwilioEmulator:
 
     def inbound_message(
         self, sender: str, to: str, body: str, sid: str | None = None, extra: Mapping[str, str] | None = None
-    ) -> tuple[str, Answer]:
+    ) -> tuple[str, WebhookAnswer]:
         """A message from a phone to the account; its SID and the webhook's answer."""
         message = self.account.receive(sender, to, body, sid or new_sid("SM"))
         parameters = {
@@ -166,7 +183,7 @@ class TwilioEmulator:
 
     def inbound_call(
         self, sender: str, to: str, sid: str | None = None, extra: Mapping[str, str] | None = None
-    ) -> tuple[str, Answer]:
+    ) -> tuple[str, WebhookAnswer]:
         """A call from a phone to the account; its SID and the webhook's answer."""
         sid = sid or new_sid("CA")
         parameters = {
@@ -184,7 +201,13 @@ class TwilioEmulator:
         return sid, self._webhooks.post(f"{self.gateway_url}/twilio/call", parameters)
 
     def authenticate(self, header: str | None) -> None:
-        """Check HTTP basic credentials. Raises `TwilioError` 20003."""
+        """Check HTTP basic credentials.
+
+        Raises
+        ------
+        TwilioError
+            20003: they are not the account's.
+        """
         scheme, _, encoded = (header or "").partition(" ")
         try:
             user, _, password = base64.b64decode(encoded, validate=True).decode().partition(":")
@@ -240,7 +263,7 @@ class TwilioEmulator:
         if message is not None and message.status != "canceled":
             self._call_back(message, status, error_code)
 
-    def _call_back(self, message: EmulatedMessage, status: str, error_code: int | None) -> Answer | None:
+    def _call_back(self, message: EmulatedMessage, status: str, error_code: int | None) -> WebhookAnswer | None:
         if message.status_callback is None:
             return None
         parameters = {
@@ -261,13 +284,13 @@ class TwilioEmulator:
             parameters["RawDlrDoneDate"] = datetime.now(UTC).strftime("%y%m%d%H%M")
         return self._webhooks.post(message.status_callback, parameters, faulty=True)
 
-    def _callback_fault(self) -> Answer | str | None:
+    def _callback_fault(self) -> WebhookAnswer | str | None:
         fault = self._faults.take("status_callback")
         if fault is None:
             return None
         if fault.kind == "status":
-            return Answer(fault.status)
-        return "lost" if fault.kind == "timeout_after" else Answer(None)
+            return WebhookAnswer(fault.status)
+        return "lost" if fault.kind == "timeout_after" else WebhookAnswer(None)
 
     def _trickle(self, body: bytes) -> Iterator[bytes]:
         for byte in body:

@@ -14,7 +14,7 @@ from local.twilio_account import API_VERSION, STATUS_RANK, TwilioError, not_foun
 
 if TYPE_CHECKING:
     from local.twilio_emulator import TwilioEmulator
-    from local.webhooks import Answer
+    from local.webhooks import WebhookAnswer
 
 Operation = Literal["create_message", "feedback", "status_callback"]
 Kind = Literal["timeout_before", "timeout_after", "status", "trickle", "none"]
@@ -201,7 +201,7 @@ class _Control:
         return Response(status=204)
 
 
-def _outcome(answer: "Answer") -> dict[str, Any]:
+def _outcome(answer: "WebhookAnswer") -> dict[str, Any]:
     return {"response_status": answer.status, "attempts": answer.attempts}
 
 

@@ -27,7 +27,7 @@ RETRY_PAUSE_S = 0.05
 class Overrides:
     """What the fragment of a webhook URL asks for.
 
-    Source: https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
+    https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides
     """
 
     connect_timeout_s: float = 5.0
@@ -59,7 +59,7 @@ class Overrides:
 
 
 @dataclass(frozen=True)
-class Answer:
+class WebhookAnswer:
     """How a webhook ended: its last HTTP status (None where there was no answer), and what it said."""
 
     status: int | None
@@ -77,7 +77,7 @@ class Answer:
 def signature(url: str, parameters: Mapping[str, str], token: str = AUTH_TOKEN) -> str:
     """`X-Twilio-Signature` of a form POST to `url` (without a fragment).
 
-    Source: https://www.twilio.com/docs/usage/security
+    https://www.twilio.com/docs/usage/security
     """
     signed = url + "".join(name + parameters[name] for name in sorted(parameters))
     return base64.b64encode(hmac.new(token.encode(), signed.encode(), hashlib.sha1).digest()).decode()
@@ -96,17 +96,20 @@ def is_local_host(host: str, own: str = "") -> bool:
 class Webhooks:
     """Posts webhooks.
 
-    Parameters: `fault`, asked before each attempt: None to make it; `lost` to make it and lose its answer; an `Answer`
-    that stands for an attempt which is not made.
+    Parameters
+    ----------
+    fault
+        Asked before each attempt: None to make it; `lost` to make it and lose its answer; a `WebhookAnswer` to take in
+        place of an attempt.
     """
 
-    def __init__(self, fault: Callable[[], "Answer | str | None"]) -> None:
+    def __init__(self, fault: Callable[[], "WebhookAnswer | str | None"]) -> None:
         self._fault = fault
         # Webhooks are on this machine and plain HTTP: a context that trusts nobody saves reading the authorities.
         self._client = httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), trust_env=False)
         self._stopping = threading.Event()
 
-    def post(self, url: str, parameters: Mapping[str, str], *, faulty: bool = False) -> Answer:
+    def post(self, url: str, parameters: Mapping[str, str], *, faulty: bool = False) -> WebhookAnswer:
         """Call a webhook, again where its fragment says so; `faulty` lets faults be injected."""
         address, fragment = urldefrag(url)
         overrides = Overrides.parse(fragment)
@@ -130,7 +133,7 @@ class Webhooks:
                 or time.monotonic() + pause > deadline
                 or self._stopping.wait(pause)
             ):
-                return Answer(answer.status, answer.content_type, answer.text, attempt)
+                return WebhookAnswer(answer.status, answer.content_type, answer.text, attempt)
 
     def stop(self) -> None:
         """Give up retries and close the connections."""
@@ -139,20 +142,20 @@ class Webhooks:
 
     def _attempt(
         self, url: str, parameters: Mapping[str, str], headers: Mapping[str, str], overrides: Overrides, *, faulty: bool
-    ) -> tuple[Answer, str | None]:
+    ) -> tuple[WebhookAnswer, str | None]:
         fault = self._fault() if faulty else None
-        if isinstance(fault, Answer):
+        if isinstance(fault, WebhookAnswer):
             return fault, fault.failure()
         timeout = httpx.Timeout(overrides.read_timeout_s, connect=overrides.connect_timeout_s)
         try:
             response = self._client.post(url, data=dict(parameters), headers=dict(headers), timeout=timeout)
         except (httpx.ConnectError, httpx.ConnectTimeout):
-            return Answer(None), "ct"
+            return WebhookAnswer(None), "ct"
         except (httpx.TransportError, RuntimeError):  # RuntimeError: the emulator was stopped meanwhile
-            return Answer(None), "rt"
+            return WebhookAnswer(None), "rt"
         if fault == "lost":
-            return Answer(None), "rt"
-        answer = Answer(response.status_code, response.headers.get("content-type", ""), response.text)
+            return WebhookAnswer(None), "rt"
+        answer = WebhookAnswer(response.status_code, response.headers.get("content-type", ""), response.text)
         return answer, answer.failure()
 
 

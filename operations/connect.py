@@ -58,7 +58,10 @@ def connect(
 ) -> int:
     """Connect a stack with a Twilio account.
 
-    Returns the command's exit status: 1 where one of the senders cannot send.
+    Returns
+    -------
+    int
+        The command's exit status: 1 where one of the senders cannot send.
 
     Raises
     ------

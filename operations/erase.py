@@ -67,12 +67,15 @@ def erase(
 ) -> int:
     """Erase a number's verifications and budgets, and cut its inbound messages off from them.
 
-    Returns the command's exit status: 1 where something was written meanwhile, and stays.
-
     Parameters
     ----------
     force
         Whether reports that are due to Twilio may be lost.
+
+    Returns
+    -------
+    int
+        The command's exit status: 1 where something was written meanwhile, and stays.
 
     Raises
     ------

@@ -25,12 +25,15 @@ def unlock(
 ) -> int:
     """Forget a recipient's consecutive failures; its windows of messages stay.
 
-    Returns the command's exit status: 1 where nothing is known of the number.
-
     Parameters
     ----------
     now
         Epoch milliseconds.
+
+    Returns
+    -------
+    int
+        The command's exit status: 1 where nothing is known of the number.
 
     Raises
     ------

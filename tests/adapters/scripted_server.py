@@ -88,7 +88,12 @@ def disconnect(exchange: Exchange) -> bool:
 class ScriptedServer:
     """Takes the steps in turn, one for each request, and the last one for ever.
 
-    Parameters: `deaf`, to accept connections without reading from them; `port`, 0 for a free one.
+    Parameters
+    ----------
+    deaf
+        Whether it accepts connections without reading from them.
+    port
+        0 for a free one.
     """
 
     steps: list[Step]

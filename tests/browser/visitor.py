@@ -47,8 +47,14 @@ class Seen:
 def visiting(browser: Browser, stack: Stack, *, refusals: int = 0, **options: Any) -> Iterator["Visitor"]:
     """A visitor with a profile of its own.
 
-    Parameters: `refusals`, how often the confirm page will say no; `options` of the browser's context. Fails at the
-    end if the browser asked for anything elsewhere, or wrote to its console.
+    Fails at the end if the browser asked for anything elsewhere, or wrote to its console.
+
+    Parameters
+    ----------
+    refusals
+        How often the confirm page will say no.
+    options
+        Those of the browser's context.
     """
     context = browser.new_context(**{"viewport": {"width": 1280, "height": 800}, "locale": "en-GB"} | options)
     context.set_default_timeout(TIMEOUT_MS)

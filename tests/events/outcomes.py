@@ -40,10 +40,22 @@ type Change = Callable[[Event], Event]
 class Outcome:
     """What an event must come to.
 
-    Parameters: `status` and `headers` (lower case) of an HTTP answer; `has`, `lacks`, headers by name; `json`, members
-    of its body, or of a direct answer; `text`, what its body must contain; `after`, what `GET` shows then of the
-    stage's verifications, or of the answer's own where the stage has none; `changes`, whether anything is written;
-    `messages`, how many Twilio is asked for.
+    Parameters
+    ----------
+    status, headers
+        Those of an HTTP answer; the headers in lower case.
+    has, lacks
+        Headers by name.
+    json
+        Members of its body, or of a direct answer.
+    text
+        What its body must contain.
+    after
+        What `GET` shows then of the stage's verifications, or of the answer's own where the stage has none.
+    changes
+        Whether anything is written.
+    messages
+        How many Twilio is asked for.
     """
 
     status: int | None = None
@@ -183,8 +195,16 @@ OUTCOMES: Mapping[str, Outcome] = {
 class Further:
     """An outcome that an event shows once it or its stage is changed.
 
-    Parameters: `event`, its file's stem; `standing`, in place of its own stage; `earlier` and `change`, what is made
-    of it for an invocation before, if there is to be one, and for that which is looked at.
+    Parameters
+    ----------
+    event
+        Its file's stem.
+    standing
+        In place of its own stage.
+    earlier
+        What is made of it for an invocation before, if there is to be one.
+    change
+        What is made of it for the invocation that is looked at.
     """
 
     event: str

@@ -41,7 +41,7 @@ def number_sid(e164: str) -> str:
 
 
 @dataclass
-class TwilioAccount:
+class ServedAccount:
     """The account; a context manager. Settings may be changed while it runs."""
 
     tokens: set[str] = field(default_factory=lambda: {TOKEN})
@@ -66,7 +66,7 @@ class TwilioAccount:
 
     def reset(self, **settings: Any) -> None:
         """Be as new, with these settings."""
-        vars(self).update(vars(TwilioAccount(**settings)))
+        vars(self).update(vars(ServedAccount(**settings)))
 
     @property
     def url(self) -> str:

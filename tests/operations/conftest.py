@@ -16,7 +16,7 @@ from operations import aws
 from operations.stack import DeployedStack, read_stack
 from operations.twilio import Addresses
 from operations.webhooks import CALL_PATH, MESSAGE_PATH
-from tests.operations.account import TwilioAccount
+from tests.operations.account import ServedAccount
 from tests.operations.laptop import SENDER as SENDER_OF_LAPTOP
 from tests.operations.laptop import Laptop, emulated_account, running
 from tests.template.expanded import expanded, references
@@ -82,7 +82,7 @@ class Deployed:
             SecretId=arn, VersionStage="AWSCURRENT", MoveToVersionId=after, RemoveFromVersionId=before
         )
 
-    def reaches(self, account: TwilioAccount) -> Addresses:
+    def reaches(self, account: ServedAccount) -> Addresses:
         """Twilio's address for this stack."""
         return Addresses.of(self.stack, account.url)
 
@@ -180,13 +180,13 @@ def create_stack(cloudformation: Any, name: str, template: dict[str, Any], param
 
 
 @pytest.fixture(scope="session")
-def _account() -> Iterator[TwilioAccount]:
-    with TwilioAccount() as account:
+def _account() -> Iterator[ServedAccount]:
+    with ServedAccount() as account:
         yield account
 
 
 @pytest.fixture
-def twilio(_account: TwilioAccount) -> TwilioAccount:
+def twilio(_account: ServedAccount) -> ServedAccount:
     """An account that has the stack's sender."""
     _account.reset()
     _account.buy(SENDER)
@@ -194,7 +194,7 @@ def twilio(_account: TwilioAccount) -> TwilioAccount:
 
 
 @pytest.fixture(scope="session")
-def _laptop() -> Iterator[tuple[Laptop, TwilioAccount]]:
+def _laptop() -> Iterator[tuple[Laptop, ServedAccount]]:
     with pytest.MonkeyPatch.context() as patch, emulated_account() as account:
 
         def set_variables(variables: Mapping[str, str]) -> None:
@@ -208,7 +208,7 @@ def _laptop() -> Iterator[tuple[Laptop, TwilioAccount]]:
 
 @pytest.fixture
 def laptop(
-    _laptop: tuple[Laptop, TwilioAccount], _own_environment: None, monkeypatch: pytest.MonkeyPatch
+    _laptop: tuple[Laptop, ServedAccount], _own_environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Laptop]:
     """The whole service on this machine, as a deployed stack; the usual variables point at it."""
     running_laptop, _ = _laptop
@@ -220,7 +220,7 @@ def laptop(
 
 
 @pytest.fixture
-def emulated(_laptop: tuple[Laptop, TwilioAccount]) -> Iterator[TwilioAccount]:
+def emulated(_laptop: tuple[Laptop, ServedAccount]) -> Iterator[ServedAccount]:
     """The laptop's Twilio account, for its numbers; its sender points at the stack."""
     laptop, account = _laptop
     base_url = laptop.deployed.base_url

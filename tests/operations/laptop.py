@@ -17,7 +17,7 @@ from local.twilio_emulator import Delays
 from operations import aws
 from operations.stack import DeployedStack, read_stack
 from tests.loop.driver import Loop
-from tests.operations.account import TwilioAccount
+from tests.operations.account import ServedAccount
 from tests.template.expanded import FUNCTIONS, environment, references
 
 NAME = "laptop"
@@ -77,7 +77,7 @@ class Laptop:
 
 
 @contextmanager
-def running(twilio: TwilioAccount, environment: Any) -> Iterator[Laptop]:
+def running(twilio: ServedAccount, environment: Any) -> Iterator[Laptop]:
     """Run it; `environment` sets variables."""
     with ExitStack() as cleanup:
         front = Front()
@@ -169,6 +169,6 @@ def set_alarm(name: str, state: Literal["OK", "ALARM", "INSUFFICIENT_DATA"]) -> 
     cloudwatch.set_alarm_state(AlarmName=name, StateValue=state, StateReason="a test")
 
 
-def emulated_account() -> TwilioAccount:
+def emulated_account() -> ServedAccount:
     """A Twilio account that takes the emulator's credentials, with the stack's sender pointing nowhere yet."""
-    return TwilioAccount(sid=ACCOUNT_SID, tokens={AUTH_TOKEN}, keys={})
+    return ServedAccount(sid=ACCOUNT_SID, tokens={AUTH_TOKEN}, keys={})

@@ -17,7 +17,7 @@ from operations.errors import OperationError
 from operations.stack import DeployedStack
 from operations.twilio import Addresses
 from otp_feedback.adapters.aws.secret import parse_secret
-from tests.operations.account import KEY, KEY_SECRET, OTHER_TOKEN, SERVICE, SID, TOKEN, TwilioAccount, number_sid
+from tests.operations.account import KEY, KEY_SECRET, OTHER_TOKEN, SERVICE, SID, TOKEN, ServedAccount, number_sid
 from tests.operations.conftest import ROOT, SENDER, Deployed
 from tests.operations.terminals import Scripted
 
@@ -28,7 +28,7 @@ PROJECT = Path(__file__).parents[2]
 
 
 def run(
-    deployed: Deployed, twilio: TwilioAccount, terminal: Scripted, environ: dict[str, str] | None = None, **wishes: bool
+    deployed: Deployed, twilio: ServedAccount, terminal: Scripted, environ: dict[str, str] | None = None, **wishes: bool
 ) -> int:
     status = connect(
         deployed.secrets, deployed.stack, deployed.reaches(twilio), terminal, environ or {}, Wishes(**wishes)
@@ -37,7 +37,7 @@ def run(
     return status
 
 
-def sender_of(twilio: TwilioAccount, e164: str = SENDER) -> dict[str, object]:
+def sender_of(twilio: ServedAccount, e164: str = SENDER) -> dict[str, object]:
     return twilio.numbers[number_sid(e164)]
 
 
@@ -126,7 +126,7 @@ def test_the_emulators_credentials_are_refused_before_anybody_is_asked(deploy, t
 
 
 def test_a_stack_whose_twilio_is_the_emulator_takes_its_credentials(deploy):
-    with TwilioAccount(sid=EMULATORS_ACCOUNT, tokens={EMULATORS_TOKEN}) as emulator:
+    with ServedAccount(sid=EMULATORS_ACCOUNT, tokens={EMULATORS_TOKEN}) as emulator:
         emulator.buy(SENDER)
         deployed = deploy(Stage="staging", TwilioBaseUrl=emulator.url)
         assert run(deployed, emulator, Scripted(EMULATORS_ACCOUNT, EMULATORS_TOKEN, "", "n")) == 0

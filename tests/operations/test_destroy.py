@@ -10,7 +10,7 @@ from operations.connect import Wishes, connect
 from operations.destroy import Clients, Extent, destroy
 from operations.errors import OperationError
 from operations.stack import read_stack
-from tests.operations.account import DEMO_SMS, DEMO_VOICE, SERVICE, SID, TOKEN, TwilioAccount, number_sid
+from tests.operations.account import DEMO_SMS, DEMO_VOICE, SERVICE, SID, TOKEN, ServedAccount, number_sid
 from tests.operations.conftest import SENDER, Deployed
 from tests.operations.terminals import Scripted
 
@@ -31,7 +31,7 @@ def connected(deploy, twilio):
     return connected
 
 
-def run(deployed: Deployed, twilio: TwilioAccount, *answers: str, **extent: bool) -> Scripted:
+def run(deployed: Deployed, twilio: ServedAccount, *answers: str, **extent: bool) -> Scripted:
     clients = Clients(deployed.clients("cloudformation"), deployed.dynamodb, deployed.secrets)
     terminal = Scripted(*answers)
     assert destroy(clients, deployed.stack, deployed.reaches(twilio), terminal, Extent(**extent)) == 0
@@ -51,7 +51,7 @@ def has_table(deployed: Deployed) -> bool:
     return deployed.stack.table in deployed.dynamodb.list_tables()["TableNames"]
 
 
-def addresses_of(twilio: TwilioAccount, e164: str = SENDER) -> tuple[str, str]:
+def addresses_of(twilio: ServedAccount, e164: str = SENDER) -> tuple[str, str]:
     number = twilio.numbers[number_sid(e164)]
     return number["sms_url"], number["voice_url"]
 
