@@ -15,7 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / ".cache/mutants"
 LEAST_KILLED = 0.9
-TIME_LIMIT_S = 580
+TIME_LIMIT_S = 1800
 
 CONFIGURATION = """
 [tool.pytest]
