@@ -278,3 +278,9 @@ def test_every_number_kept_for_fiction_is_taken_so_that_test_recipients_have_one
 )
 def test_other_numbers_are_not(text: str):
     assert not is_fictional(text)
+
+
+def test_a_number_with_a_national_prefix_after_its_country_code_is_respelt():
+    assert is_respelt("+4401632960961")
+    assert not is_respelt("+441632960961")
+    assert not is_respelt("+999")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows, canonical_limit_key
+from otp_feedback.domain.recipient import DAY_MS, HOUR_MS, Limits, Windows, canonical_limit_key, replied_to, send_holder
 
 
 def test_each_slot_has_the_longest_window_that_it_stands_for():
@@ -105,3 +105,9 @@ def test_a_6to4_network_counts_as_the_ipv4_address_that_holds_it(
 def test_the_addresses_of_a_64_share_one_key(network: int, one: int, other: int):
     addresses = [ipaddress.IPv6Address((network << 64) + host) for host in (one, other)]
     assert len({canonical_limit_key(str(address)) for address in addresses}) == 1
+
+
+def test_a_holder_names_the_message_and_whether_a_reply_is_awaited():
+    assert send_holder("abc", 2, awaits_reply=False) == "abc#2"
+    assert replied_to(send_holder("abc", 2, awaits_reply=False)) is None
+    assert replied_to(send_holder("abc", 2, awaits_reply=True)) == "abc"

@@ -266,3 +266,11 @@ def test_what_no_link_can_carry(number: int, secret: str):
 def test_a_link_of_no_verification_cannot_be_made():
     with pytest.raises(ValueError, match="base64url"):
         link_id("not base64url!", 1, Secret("00"))
+
+
+def test_a_subscriber_has_one_digest_and_each_spelling_its_own():
+    keys = Keys.derive("r" * 32)
+    assert (
+        keys.recipient("+5215512345678") == keys.recipient("+525512345678") == keys.index("recipient", "+525512345678")
+    )
+    assert keys.recipient_as_spelt("+5215512345678") == keys.index("recipient", "+5215512345678")

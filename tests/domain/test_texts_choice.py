@@ -5,7 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from otp_feedback.domain.actions import Action
-from otp_feedback.domain.texts import UnsupportedLocale, choose_language, parse_templates, preferred_tag
+from otp_feedback.domain.texts import (
+    UnsupportedLocale,
+    choose_language,
+    parse_templates,
+    preferred_tag,
+    spoken_language,
+)
 from otp_feedback.domain.texts.choice import default_text, languages
 
 TEMPLATES = parse_templates(
@@ -268,3 +274,11 @@ def test_the_one_tag_that_is_kept_is_short_and_chooses_the_same_text(action, loc
     assert len(tag) <= 17
     assert preferred_tag(action, tag, custom) == tag
     assert choose_language(action, tag, None, custom) == choose_language(action, locale, None, custom)
+
+
+def test_a_language_is_spoken_wherever_any_text_has_it():
+    """By what was asked for, else by the number's country, else English."""
+    assert spoken_language("th", "DE") == "th"
+    assert choose_language("reply", "th", "DE") == "en"
+    assert spoken_language(None, "th") == "th"
+    assert spoken_language(None, None) == "en"
