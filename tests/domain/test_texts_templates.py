@@ -162,3 +162,9 @@ def test_a_template_s_name_is_plain(name):
         parse_templates(json.dumps({name: {"body": "{secret}"}}))
     assert caught.value.template == name[:64]
     assert caught.value.problem == "the name is not 1 to 64 of A-Z a-z 0-9 _ . - with a letter or digit first"
+
+
+@pytest.mark.parametrize("body", ["{secret} {keyword}", "{link} {keyword}"])
+def test_the_keyword_belongs_to_replies_alone(body: str):
+    with pytest.raises(TemplateError, match=r"which a template with \{(secret|link)\} does not have"):
+        parse_templates(json.dumps({"one": {"body": body}}), keyword="YES")
