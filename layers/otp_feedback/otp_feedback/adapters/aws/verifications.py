@@ -10,7 +10,7 @@ create                 the whole item, with its first message                   
 delete_unsent          nothing more: deletes it, or refuses its first message       Twilio, which took no message
 add_message            messages.n                                                   a caller who asks for another
 remove_unsent_message  messages.n away, or refuses it                               Twilio, which took no message
-advance_message        delivery, sid, error_code, chosen_sender of one Twilio: its answer, its callbacks
+advance_message        delivery, sid, error_code, chosen_sender of one              Twilio: its answer, its callbacks
 reserve_attempt        attempts, reserved_by                                        whoever guesses, before we compare
 confirm                state, confirmed_*, proof, feedback of one, feedback_*;      who knew the secret, wrote from the
                        no ttl any more                                              number, or vouches as the caller
