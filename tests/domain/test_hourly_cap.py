@@ -80,3 +80,21 @@ def test_what_cannot_be_given_back_now_goes_with_the_next_addition():
     count.fails = False
     assert meter.take(HOUR_MS + FRESH_MS, "second") == 0
     assert count.sends == {HOUR_MS: 1}
+
+
+def test_a_process_counts_its_own_sends_between_two_additions():
+    count = Count()
+    meter = HourlyCap(3, count.count_sends)
+    assert [meter.take(HOUR_MS, "w") == 0 for _ in range(5)] == [True, True, True, False, False]
+    assert count.writes == 1
+
+
+def test_what_was_not_added_yet_is_given_back_without_a_write():
+    count = Count()
+    meter = HourlyCap(3, count.count_sends)
+    for request in ("first", "second"):
+        meter.take(HOUR_MS, request)
+    meter.give_back("second")
+    assert count.writes == 1
+    meter.give_back("second")
+    assert [meter.take(HOUR_MS, "w") == 0 for _ in range(3)] == [True, True, False]
