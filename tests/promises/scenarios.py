@@ -16,7 +16,7 @@ FIXED_CODE = "123456"
 OWN_SECRET = "the caller's own"
 OWN_SECRET_AGAIN = "the caller's next"
 SHARED_SECRET = "Callers1"
-"""Stands alone in a text, as an adopted message's secret must."""
+"""Stands alone in a text, as a secret must by which a message is found."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,7 +275,7 @@ class ComparedStack:
             self.model.retry(verification_id, self.now)
         self.compare(answer, "ok", struck)
         if disturbed:
-            self.adopt()
+            self.reconcile()
 
     def rotate(self) -> None:
         """A new MAC key makes the MACs; the older ones are still taken."""
@@ -398,9 +398,9 @@ class ComparedStack:
         self.outcomes[answer.outcome] += 1
         assert answer.outcome == expected or (answer.outcome == "unavailable" and struck not in (None, "repeated"))
         if struck is not None:
-            self.adopt()
+            self.reconcile()
 
-    def adopt(self) -> None:
+    def reconcile(self) -> None:
         """Take from the records what a lost call left open; only what was expected may have come of it."""
         for record in self.world.verifications():
             known = self.model.verifications.get(record.verification_id)
